@@ -1,0 +1,107 @@
+//! The composition root: what the service is made of, and the loops it runs.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use shared::{
+    clock::Clock,
+    keyring::Keyring,
+    lifecycle::{Job, Lifecycle},
+    redis::Redis,
+};
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Settings, drops,
+    drops::Drop,
+    line::{Line, LineError},
+    marks::Keeper,
+    password::Passwords,
+    release::Releaser,
+    routes,
+};
+
+/// How often live drops are read and marks written.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// What the service needs from outside.
+pub struct Deps {
+    pub pool: PgPool,
+    pub redis: Redis,
+    pub keyring: Keyring,
+    pub clock: Clock,
+    pub lifecycle: Lifecycle,
+}
+
+/// What every handler may use.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) pool: PgPool,
+    pub(crate) line: Line,
+    pub(crate) passwords: Passwords,
+    pub(crate) clock: Clock,
+    pub(crate) stopping: CancellationToken,
+}
+
+/// The operators' API as a router, its loops running on `deps.lifecycle`.
+pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
+    let app = App {
+        pool: deps.pool,
+        line: Line::new(deps.redis),
+        passwords: Passwords::new(&deps.keyring),
+        clock: deps.clock,
+        stopping: deps.lifecycle.stopping(),
+    };
+    let (live, known) = watch::channel(Arc::from(Vec::new()));
+    let keeper = Keeper::new(app.pool.clone(), settings.regather_s);
+    deps.lifecycle.spawn_every("line keeper", KEEP_EVERY, KeepLines { app: app.clone(), keeper, live });
+    let release = Release { line: app.line.clone(), releaser: Releaser::default(), live: known };
+    deps.lifecycle.spawn_every("release loop", Duration::from_millis(settings.release_every_ms), release);
+    Ok(routes::router(app, &settings))
+}
+
+/// Reads the live drops and keeps their marks. While Postgres is away the known drops go on.
+struct KeepLines {
+    app: App,
+    keeper: Keeper,
+    live: watch::Sender<Arc<[Drop]>>,
+}
+
+impl Job for KeepLines {
+    async fn do_once(&mut self) -> anyhow::Result<()> {
+        let drops = drops::live(&self.app.pool).await?;
+        let mut outcome = Ok(());
+        for drop in &drops {
+            if let Err(error) = self.keeper.keep(&self.app.line, drop, self.app.clock.now()).await {
+                outcome = Err(anyhow::Error::new(error).context(format!("drop {}", drop.id)));
+            }
+        }
+        self.live.send_replace(drops.into());
+        outcome
+    }
+}
+
+/// Steps every live drop.
+struct Release {
+    line: Line,
+    releaser: Releaser,
+    live: watch::Receiver<Arc<[Drop]>>,
+}
+
+impl Job for Release {
+    async fn do_once(&mut self) -> anyhow::Result<()> {
+        let drops = self.live.borrow().clone();
+        self.releaser.keep_only(&drops);
+        let mut outcome = Ok(());
+        for drop in drops.iter() {
+            match self.releaser.release(&self.line, drop).await {
+                // the keeper makes it again within a second
+                Ok(_) | Err(LineError::Restoring) => {}
+                Err(error) => outcome = Err(anyhow::Error::new(error).context(format!("drop {}", drop.id))),
+            }
+        }
+        outcome
+    }
+}

@@ -1,0 +1,45 @@
+//! How long the wait will be, as an interval: half of the fans wait no longer than `p50_s`, nine in
+//! ten no longer than `p90_s`.
+
+/// An interval in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Estimate {
+    pub p50_s: u64,
+    pub p90_s: u64,
+}
+
+/// How much slower than measured the front may move for one fan in ten.
+const SLOWER: f64 = 1.25;
+/// The upper decile of the standard normal distribution.
+const Z90: f64 = 1.2816;
+
+/// `ahead` fans stand before, and the front of the line moves by `per_second` (calls a second as
+/// measured, which counts those who are called and do not come; or the tuned rate before anything was
+/// measured). `None` when nothing moves.
+///
+/// The spread is that of a Poisson process over `ahead` steps, on a front that may slow down.
+pub fn estimate(ahead: u64, per_second: f64) -> Option<Estimate> {
+    if per_second <= 0.0 || !per_second.is_finite() {
+        return None;
+    }
+    let ahead = ahead as f64;
+    let median = ahead / per_second;
+    let late = (ahead + Z90 * ahead.sqrt()) / per_second * SLOWER;
+    Some(Estimate { p50_s: median.ceil() as u64, p90_s: (late.ceil() as u64).max(median.ceil() as u64 + 1) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_grows_with_the_line_and_shrinks_with_the_rate() {
+        assert_eq!(estimate(100, 0.0), None);
+        let near = estimate(100, 10.0).unwrap();
+        let far = estimate(10_000, 10.0).unwrap();
+        assert_eq!(near.p50_s, 10);
+        assert!(near.p90_s > near.p50_s && far.p50_s > near.p50_s);
+        assert!(estimate(100, 20.0).unwrap().p50_s < near.p50_s);
+        assert!(estimate(0, 1.0).unwrap().p90_s >= 1);
+    }
+}

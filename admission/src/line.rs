@@ -1,0 +1,290 @@
+//! A drop's line in Redis: one typed function a script. Every step that matters is atomic there, so
+//! any number of processes may call these at any time.
+
+mod answer;
+mod batch;
+mod keys;
+mod scripts;
+
+use std::{fmt::Write as _, sync::Arc};
+
+use redis::{AsyncCommands as _, ScriptInvocation, Value};
+use shared::redis::Redis;
+
+pub use answer::{Change, Counts, DropState, EndReason, Joined, Notice, PlaceState, Released, Watched};
+pub use batch::{BatchError, Batcher};
+
+use crate::{
+    ids::{DropId, OrderKey, Place},
+    pace::Level,
+};
+
+/// Why the line could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// The drop's control is not in Redis: there is no such drop, or it is lost and being restored.
+    #[error("the line is not there, or being restored")]
+    Restoring,
+    #[error("Redis did not answer")]
+    Redis(#[from] redis::RedisError),
+    #[error("Redis answered in a form nobody expected")]
+    Value(#[from] redis::ParsingError),
+    #[error("a script's answer lacks its {0}")]
+    Shape(&'static str),
+}
+
+/// Who asks for a place.
+#[derive(Debug, Clone)]
+pub struct Newcomer {
+    pub place: Place,
+    /// Order key and epoch of the pass the fan still holds.
+    pub pass: Option<(OrderKey, u64)>,
+    /// What stands for the fan's account where a drop asks for one.
+    pub account: Option<String>,
+}
+
+/// Stock of a drop, in tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stock {
+    pub capacity: u64,
+    pub held: u64,
+    pub sold: u64,
+}
+
+/// All lines, by drop.
+#[derive(Clone)]
+pub struct Line {
+    redis: Redis,
+    prefix: Arc<str>,
+}
+
+impl Line {
+    pub fn new(redis: Redis) -> Self {
+        let prefix = redis.prefix().into();
+        Self { redis, prefix }
+    }
+
+    /// Joins in the order given; each is answered as its place stands, whether new or known.
+    pub async fn join(&self, drop: &DropId, who: &[Newcomer]) -> Result<(DropState, Vec<Joined>), LineError> {
+        let (state, parts) = self
+            .run(&scripts::JOIN, drop, |call| {
+                for newcomer in who {
+                    let (key, epoch) = newcomer.pass.map_or((0, 0), |(key, epoch)| (key.0, epoch));
+                    call.arg(newcomer.place.to_string()).arg(key).arg(epoch);
+                    call.arg(newcomer.account.as_deref().unwrap_or_default());
+                }
+            })
+            .await?;
+        let answers = strings(parts)?;
+        Ok((state, answers.iter().map(|fields| answer::joined(fields)).collect::<Result<_, _>>()?))
+    }
+
+    /// What places are; changes nothing.
+    pub async fn look(&self, drop: &DropId, places: &[Place]) -> Result<(DropState, Vec<PlaceState>), LineError> {
+        let (state, parts) = self
+            .run(&scripts::LOOK, drop, |call| {
+                for place in places {
+                    call.arg(place.to_string());
+                }
+            })
+            .await?;
+        let answers = strings(parts)?;
+        Ok((state, answers.iter().map(|fields| answer::place_state(fields)).collect::<Result<_, _>>()?))
+    }
+
+    /// Takes the admission of a called place, or queues the claim for the bucket.
+    pub async fn claim(&self, drop: &DropId, place: Place) -> Result<(DropState, PlaceState), LineError> {
+        let (state, mut parts) = self
+            .run(&scripts::CLAIM, drop, |call| {
+                call.arg(place.to_string());
+            })
+            .await?;
+        Ok((state, answer::place_state(&answer::next::<Vec<String>>(&mut parts, "place")?)?))
+    }
+
+    /// Ends a place for good and frees its slot at once.
+    pub async fn end_place(&self, drop: &DropId, place: Place, reason: EndReason) -> Result<(), LineError> {
+        self.end(drop, place, reason, false).await.map(|_| ())
+    }
+
+    /// Ends a place so that the same visitor's next turn may take a new one at the end.
+    pub async fn give_up(&self, drop: &DropId, place: Place) -> Result<(), LineError> {
+        self.end(drop, place, EndReason::Left, true).await.map(|_| ())
+    }
+
+    async fn end(
+        &self,
+        drop: &DropId,
+        place: Place,
+        reason: EndReason,
+        given_up: bool,
+    ) -> Result<DropState, LineError> {
+        let (state, _) = self
+            .run(&scripts::END_PLACE, drop, |call| {
+                call.arg(place.to_string()).arg(reason.as_str()).arg(u8::from(given_up));
+            })
+            .await?;
+        Ok(state)
+    }
+
+    /// Whether a place has ended, and why.
+    pub async fn ended(&self, drop: &DropId, place: Place) -> Result<Option<EndReason>, LineError> {
+        match self.look(drop, &[place]).await?.1.first() {
+            Some(PlaceState::Ended { reason, .. }) => Ok(Some(*reason)),
+            _ => Ok(None),
+        }
+    }
+
+    /// One step of the release loop.
+    pub async fn release(&self, drop: &DropId, level: Level) -> Result<(DropState, Released), LineError> {
+        let (state, parts) = self
+            .run(&scripts::RELEASE, drop, |call| {
+                call.arg(level.expected_claims).arg(level.reaction_us).arg(level.when_full);
+            })
+            .await?;
+        let numbers = parts.map(redis::from_redis_value).collect::<Result<Vec<u64>, _>>()?;
+        Ok((state, answer::released(&numbers)?))
+    }
+
+    /// What happened since `last_change` (`None`: from now on), with the totals; pivots on demand.
+    pub async fn watch(
+        &self,
+        drop: &DropId,
+        last_change: Option<&str>,
+        pivots: bool,
+    ) -> Result<(DropState, Watched), LineError> {
+        let (state, mut parts) = self
+            .run(&scripts::WATCH, drop, |call| {
+                call.arg(last_change.unwrap_or("$")).arg(u8::from(pivots));
+            })
+            .await?;
+        let watched = Watched {
+            last_change: answer::next(&mut parts, "last change")?,
+            changes: answer::changes(&answer::next::<Vec<String>>(&mut parts, "changes")?),
+            counts: answer::counts(&answer::next::<Vec<u64>>(&mut parts, "counts")?)?,
+            pivots: answer::pivots(&answer::next::<Vec<u64>>(&mut parts, "pivots")?),
+        };
+        Ok((state, watched))
+    }
+
+    /// Up to `count` places of the lobby.
+    pub async fn lobby(&self, drop: &DropId, count: usize) -> Result<Vec<Place>, LineError> {
+        let last = isize::try_from(count).unwrap_or(isize::MAX) - 1;
+        let places: Vec<String> = self.redis.clone().zrange(self.key(drop, "lobby"), 0, last).await?;
+        places.iter().map(|text| Place::parse(text).ok_or(LineError::Shape("place"))).collect()
+    }
+
+    /// Moves drawn places from the lobby into the line. How many are left in the lobby; `None` when
+    /// the drop is not open.
+    pub async fn draw(&self, drop: &DropId, drawn: &[(Place, OrderKey)]) -> Result<Option<u64>, LineError> {
+        let mut call = self.invocation(&scripts::DRAW, drop);
+        for (place, key) in drawn {
+            call.arg(place.to_string()).arg(key.0);
+        }
+        let left: i64 = call.invoke_async(&mut self.redis.clone()).await?;
+        Ok(u64::try_from(left).ok())
+    }
+
+    /// Makes the control when it is missing; leaves one that is there as it is.
+    pub async fn create(&self, drop: &DropId, fields: &[(&str, String)]) -> Result<(), LineError> {
+        self.control(drop, "create", fields).await
+    }
+
+    pub async fn set(&self, drop: &DropId, fields: &[(&str, String)]) -> Result<(), LineError> {
+        self.control(drop, "set", fields).await
+    }
+
+    /// Opens now, on Redis's clock, unless it is open.
+    pub async fn open(&self, drop: &DropId) -> Result<(), LineError> {
+        self.control(drop, "open", &[]).await
+    }
+
+    /// From here nobody is called or admitted and nothing lapses.
+    pub async fn pause(&self, drop: &DropId, reason: &str) -> Result<(), LineError> {
+        let mut call = self.invocation(&scripts::CONTROL, drop);
+        call.arg("pause").arg(reason);
+        found(call.invoke_async(&mut self.redis.clone()).await?)
+    }
+
+    pub async fn resume(&self, drop: &DropId) -> Result<(), LineError> {
+        self.control(drop, "resume", &[]).await
+    }
+
+    pub async fn finish(&self, drop: &DropId) -> Result<(), LineError> {
+        self.control(drop, "end", &[]).await
+    }
+
+    /// What booking has left: the drop is sold out while `sold` covers the capacity.
+    pub async fn report_stock(&self, drop: &DropId, stock: Stock) -> Result<(), LineError> {
+        let fields = [
+            ("capacity", stock.capacity.to_string()),
+            ("held", stock.held.to_string()),
+            ("sold", stock.sold.to_string()),
+        ];
+        self.control(drop, "stock", &fields).await
+    }
+
+    /// The ends since sequence number `after`, oldest first, with their numbers; at most 1,000.
+    pub async fn ends_since(&self, drop: &DropId, after: u64) -> Result<Vec<(String, u64, EndReason)>, LineError> {
+        let mut from = String::new();
+        let _infallible = write!(from, "({after}");
+        let mut redis = self.redis.clone();
+        let ends: Vec<(String, u64)> =
+            redis.zrangebyscore_limit_withscores(self.key(drop, "ended"), from, "+inf", 0, 1_000).await?;
+        let mut result = Vec::with_capacity(ends.len());
+        for (place, number) in ends {
+            let record: String = redis.hget(self.key(drop, "records"), &place).await?;
+            let reason = record.split(':').nth(4).and_then(EndReason::parse).ok_or(LineError::Shape("record"))?;
+            result.push((place, number, reason));
+        }
+        Ok(result)
+    }
+
+    /// What must outlive Redis: epoch, last key and the highest key called. `None` when it is gone.
+    pub async fn marks(&self, drop: &DropId) -> Result<Option<(u64, u64, u64)>, LineError> {
+        let fields: (Option<u64>, Option<u64>, Option<u64>) =
+            self.redis.clone().hmget(self.key(drop, "control"), &["epoch", "last_key", "highest_called"]).await?;
+        let (epoch, last_key, highest) = fields;
+        Ok(epoch.map(|epoch| (epoch, last_key.unwrap_or(0), highest.unwrap_or(0))))
+    }
+
+    async fn control(&self, drop: &DropId, what: &str, fields: &[(&str, String)]) -> Result<(), LineError> {
+        let mut call = self.invocation(&scripts::CONTROL, drop);
+        call.arg(what);
+        for (field, value) in fields {
+            call.arg(*field).arg(value);
+        }
+        found(call.invoke_async(&mut self.redis.clone()).await?)
+    }
+
+    async fn run(
+        &self,
+        script: &'static redis::Script,
+        drop: &DropId,
+        arguments: impl FnOnce(&mut ScriptInvocation<'static>),
+    ) -> Result<(DropState, std::vec::IntoIter<Value>), LineError> {
+        let mut call = self.invocation(script, drop);
+        arguments(&mut call);
+        answer::split(call.invoke_async(&mut self.redis.clone()).await?)
+    }
+
+    fn invocation(&self, script: &'static redis::Script, drop: &DropId) -> ScriptInvocation<'static> {
+        let mut call = script.prepare_invoke();
+        for key in keys::all(&self.prefix, drop) {
+            call.key(key);
+        }
+        call
+    }
+
+    fn key(&self, drop: &DropId, name: &str) -> String {
+        keys::one(&self.prefix, drop, name)
+    }
+}
+
+fn found(answer: u8) -> Result<(), LineError> {
+    if answer == 1 { Ok(()) } else { Err(LineError::Restoring) }
+}
+
+fn strings(parts: impl Iterator<Item = Value>) -> Result<Vec<Vec<String>>, LineError> {
+    Ok(parts.map(redis::from_redis_value).collect::<Result<_, _>>()?)
+}

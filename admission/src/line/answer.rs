@@ -1,0 +1,347 @@
+//! What the scripts answer, as values. The shapes are documented at the head of each script.
+
+use redis::{FromRedisValue, Value, from_redis_value};
+
+use crate::ids::OrderKey;
+
+use super::LineError;
+
+/// The drop as one script run saw it. Times are microseconds on Redis's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DropState {
+    pub now: u64,
+    pub epoch: u64,
+    pub opens_at: Option<u64>,
+    pub paused_at: Option<u64>,
+    pub pause_reason: String,
+    pub ended: bool,
+    pub sold_out: bool,
+    pub rate_per_minute: u64,
+    pub max_active: u64,
+    /// Nobody is called before this moment: fans come back after a loss of Redis.
+    pub regather_until: Option<u64>,
+    pub account_required: bool,
+    pub events: Vec<String>,
+    /// The operators' latest word to the fans.
+    pub notice: Option<Notice>,
+}
+
+/// A word from the operators to all fans of a drop.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Notice {
+    pub id: String,
+    pub text: String,
+    /// BCP 47.
+    pub lang: String,
+    /// RFC 3339.
+    pub at: jiff::Timestamp,
+}
+
+impl DropState {
+    pub fn is_open(&self) -> bool {
+        self.opens_at.is_some_and(|at| at <= self.now)
+    }
+
+    /// One word for all of it, as operators and the public read it.
+    pub fn word(&self) -> &'static str {
+        if self.ended {
+            "ended"
+        } else if self.sold_out {
+            "sold_out"
+        } else if self.paused_at.is_some() {
+            "paused"
+        } else if self.regathering() {
+            "restoring"
+        } else if self.is_open() {
+            "running"
+        } else {
+            "scheduled"
+        }
+    }
+
+    pub fn regathering(&self) -> bool {
+        self.regather_until.is_some_and(|until| until > self.now)
+    }
+}
+
+/// What a place is. Times are microseconds on Redis's clock as it stands: a pause moves them on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaceState {
+    Unknown,
+    Lobby,
+    /// The drop is open and the draw has not come to this place yet.
+    Drawing,
+    /// `rank` counts from 0.
+    Waiting {
+        key: OrderKey,
+        rank: u64,
+    },
+    Called {
+        key: OrderKey,
+        deadline: u64,
+    },
+    /// The claim window passed; within the grace time a claim still counts.
+    Lapsed {
+        key: OrderKey,
+    },
+    /// Claimed, waiting for the bucket.
+    Claiming {
+        key: OrderKey,
+    },
+    Admitted {
+        key: OrderKey,
+        granted_at: u64,
+        session_ends: u64,
+    },
+    Ended {
+        key: OrderKey,
+        reason: EndReason,
+        given_up: bool,
+    },
+}
+
+impl PlaceState {
+    /// The order key, where the place has one.
+    pub fn key(&self) -> Option<OrderKey> {
+        match *self {
+            Self::Unknown | Self::Lobby | Self::Drawing => None,
+            Self::Waiting { key, .. }
+            | Self::Called { key, .. }
+            | Self::Lapsed { key }
+            | Self::Claiming { key }
+            | Self::Admitted { key, .. }
+            | Self::Ended { key, .. } => (key.0 > 0).then_some(key),
+        }
+    }
+}
+
+/// Why a place was ended; it is never admitted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// Bought.
+    Finished,
+    Left,
+    SessionOver,
+    /// Called, and silent past the claim window and the grace time.
+    Lapsed,
+}
+
+impl EndReason {
+    /// The word in Redis and in `ended_places.reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Left => "left",
+            Self::SessionOver => "session_over",
+            Self::Lapsed => "lapsed_out",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Finished, Self::Left, Self::SessionOver, Self::Lapsed].into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+/// How a join went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    New(PlaceState),
+    Known(PlaceState),
+    /// The account has another live place in this drop.
+    AccountBound,
+}
+
+/// Totals of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub waiting: u64,
+    /// Called and not claimed yet, the lapsed within their grace time included.
+    pub called: u64,
+    pub claims: u64,
+    pub active: u64,
+    pub lobby: u64,
+    pub granted_total: u64,
+    pub called_total: u64,
+    /// Of the last few hundred calls.
+    pub no_shows: u64,
+    pub shows: u64,
+    pub capacity: u64,
+    pub held: u64,
+    pub sold: u64,
+}
+
+/// Something that happened to a place or (`place` empty) to the drop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Place(String),
+    Drop,
+    /// Changes were lost unread: look at everybody again.
+    Gap,
+}
+
+/// What a waitroom process reads for all its fans at once.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    pub last_change: String,
+    pub changes: Vec<Change>,
+    pub counts: Counts,
+    /// Rank from 0 and order key, ascending; empty unless asked for.
+    pub pivots: Vec<(u64, OrderKey)>,
+}
+
+/// One step of the release loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Released {
+    pub granted: u64,
+    pub called: u64,
+    pub ended: u64,
+    pub waiting: u64,
+    pub called_live: u64,
+    pub claims: u64,
+    pub active: u64,
+    pub lobby: u64,
+    pub shows: u64,
+    pub no_shows: u64,
+    /// Mean time from the call to the claim, in microseconds; 0 before the first.
+    pub reaction_us: u64,
+}
+
+/// Splits an answer into the drop's state and the rest; `Restoring` when there was no control.
+pub(super) fn split(answer: Value) -> Result<(DropState, std::vec::IntoIter<Value>), LineError> {
+    let mut parts = from_redis_value::<Vec<Value>>(answer)?.into_iter();
+    let header: Vec<String> = from_redis_value(parts.next().ok_or(LineError::Shape("header"))?)?;
+    let state = drop_state(&header)?;
+    if state.epoch == 0 {
+        return Err(LineError::Restoring);
+    }
+    Ok((state, parts))
+}
+
+pub(super) fn next<T: FromRedisValue>(
+    parts: &mut impl Iterator<Item = Value>,
+    what: &'static str,
+) -> Result<T, LineError> {
+    Ok(from_redis_value(parts.next().ok_or(LineError::Shape(what))?)?)
+}
+
+fn drop_state(fields: &[String]) -> Result<DropState, LineError> {
+    let [
+        now,
+        epoch,
+        opens_at,
+        paused_at,
+        reason,
+        ended_at,
+        sold_out,
+        rate,
+        max_active,
+        regather,
+        requires,
+        events,
+        notice,
+    ] = fields
+    else {
+        return Err(LineError::Shape("header"));
+    };
+    Ok(DropState {
+        now: number(now)?,
+        epoch: number(epoch)?,
+        opens_at: some(number(opens_at)?),
+        paused_at: some(number(paused_at)?),
+        pause_reason: reason.clone(),
+        ended: number(ended_at)? > 0,
+        sold_out: number(sold_out)? > 0,
+        rate_per_minute: number(rate)?,
+        max_active: number(max_active)?,
+        regather_until: some(number(regather)?),
+        account_required: requires == "account",
+        events: serde_json::from_str(events).map_err(|_| LineError::Shape("events"))?,
+        notice: if notice.is_empty() {
+            None
+        } else {
+            Some(serde_json::from_str(notice).map_err(|_| LineError::Shape("notice"))?)
+        },
+    })
+}
+
+pub(super) fn place_state(fields: &[String]) -> Result<PlaceState, LineError> {
+    let [state, key, deadline, granted, session, rank, given_up] = fields else {
+        return Err(LineError::Shape("place"));
+    };
+    let key = OrderKey(number(key)?);
+    Ok(match state.as_str() {
+        "none" => PlaceState::Unknown,
+        "lobby" => PlaceState::Lobby,
+        "drawing" => PlaceState::Drawing,
+        "waiting" => PlaceState::Waiting { key, rank: number(rank)? },
+        "called" => PlaceState::Called { key, deadline: number(deadline)? },
+        "lapsed" => PlaceState::Lapsed { key },
+        "claiming" => PlaceState::Claiming { key },
+        "admitted" => PlaceState::Admitted { key, granted_at: number(granted)?, session_ends: number(session)? },
+        reason => PlaceState::Ended {
+            key,
+            reason: EndReason::parse(reason).ok_or(LineError::Shape("end reason"))?,
+            given_up: given_up == "1",
+        },
+    })
+}
+
+pub(super) fn joined(fields: &[String]) -> Result<Joined, LineError> {
+    match fields.split_first() {
+        Some((first, [])) if first == "bound" => Ok(Joined::AccountBound),
+        Some((first, rest)) if first == "new" => Ok(Joined::New(place_state(rest)?)),
+        Some((first, rest)) if first == "known" => Ok(Joined::Known(place_state(rest)?)),
+        _ => Err(LineError::Shape("join")),
+    }
+}
+
+pub(super) fn counts(numbers: &[u64]) -> Result<Counts, LineError> {
+    let &[waiting, called, claims, active, lobby, granted_total, called_total, no_shows, shows, capacity, held, sold] =
+        numbers
+    else {
+        return Err(LineError::Shape("counts"));
+    };
+    Ok(Counts {
+        waiting,
+        called,
+        claims,
+        active,
+        lobby,
+        granted_total,
+        called_total,
+        no_shows,
+        shows,
+        capacity,
+        held,
+        sold,
+    })
+}
+
+pub(super) fn changes(flat: &[String]) -> Vec<Change> {
+    flat.chunks_exact(2)
+        .map(|pair| match (pair[0].as_str(), pair[1].as_str()) {
+            ("gap", _) => Change::Gap,
+            (_, "") => Change::Drop,
+            (_, place) => Change::Place(place.to_owned()),
+        })
+        .collect()
+}
+
+pub(super) fn pivots(flat: &[u64]) -> Vec<(u64, OrderKey)> {
+    flat.chunks_exact(2).map(|pair| (pair[0], OrderKey(pair[1]))).collect()
+}
+
+pub(super) fn released(n: &[u64]) -> Result<Released, LineError> {
+    let &[granted, called, ended, waiting, called_live, claims, active, lobby, shows, no_shows, reaction_us] = n else {
+        return Err(LineError::Shape("release"));
+    };
+    Ok(Released { granted, called, ended, waiting, called_live, claims, active, lobby, shows, no_shows, reaction_us })
+}
+
+fn number(text: &str) -> Result<u64, LineError> {
+    text.parse().map_err(|_| LineError::Shape("number"))
+}
+
+fn some(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
+}

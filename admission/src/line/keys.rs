@@ -1,0 +1,31 @@
+//! Every Redis key of a drop's line, with its shape. All carry the hash tag `{drop}`, so that a
+//! script may touch them together on a cluster. Nothing here expires by itself: a line lives until
+//! its drop is over.
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `control` | hash | settings, epoch, last key, pause, totals, stock |
+//! | `lobby` | zset | place → when it came (µs); drained by the draw |
+//! | `waiting` | zset | place → order key |
+//! | `called` | zset | place → claim deadline (drop time, µs); past it, the place has lapsed |
+//! | `claims` | zset | place → order key; claims that wait for the bucket |
+//! | `active` | zset | place → session deadline (drop time, µs) |
+//! | `ended` | zset | place → sequence number of its end |
+//! | `bucket` | hash | units (1/60,000,000 token), at (µs), idle |
+//! | `records` | hash | place → what is known since its call (see prelude.lua) |
+//! | `changes` | stream | what waitrooms tell their fans; capped at 100,000 |
+//! | `accounts` | hash | account → place, where a drop lets an account join once |
+
+use crate::ids::DropId;
+
+/// In the order of `KEYS` in prelude.lua.
+const NAMES: [&str; 11] =
+    ["control", "lobby", "waiting", "called", "claims", "active", "ended", "bucket", "records", "changes", "accounts"];
+
+pub(super) fn all(prefix: &str, drop: &DropId) -> [String; NAMES.len()] {
+    NAMES.map(|name| one(prefix, drop, name))
+}
+
+pub(super) fn one(prefix: &str, drop: &DropId, name: &str) -> String {
+    format!("{prefix}:{{{drop}}}:{name}")
+}

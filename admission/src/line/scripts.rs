@@ -1,0 +1,21 @@
+//! The scripts, built once. Each is one file; what they share is put before it.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+macro_rules! script {
+    ($name:ident, $file:literal) => {
+        pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(concat!(include_str!("scripts/prelude.lua"), "\n", include_str!($file))));
+    };
+}
+
+script!(JOIN, "scripts/join.lua");
+script!(LOOK, "scripts/look.lua");
+script!(CLAIM, "scripts/claim.lua");
+script!(RELEASE, "scripts/release.lua");
+script!(END_PLACE, "scripts/end_place.lua");
+script!(DRAW, "scripts/draw.lua");
+script!(WATCH, "scripts/watch.lua");
+script!(CONTROL, "scripts/control.lua");

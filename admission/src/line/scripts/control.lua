@@ -1,0 +1,41 @@
+-- Makes or changes a drop's control.
+--
+-- ARGV: 1 what: 'create' (only when missing) | 'set' | 'open' | 'pause' | 'resume' | 'end' | 'stock'
+--       create, set, stock: then field, value pairs; pause: then the reason
+-- Returns: 1, or 0 when there is nothing to change (restoring).
+
+local what = ARGV[1]
+local function assign(from)
+  for i = from, #ARGV, 2 do
+    redis.call('HSET', CONTROL, ARGV[i], ARGV[i + 1])
+    control[ARGV[i]] = ARGV[i + 1]
+  end
+end
+
+if what == 'create' then
+  if restoring then assign(2); changed('drop') end
+  return 1
+end
+if restoring then return 0 end
+
+if what == 'set' then
+  assign(2)
+elseif what == 'open' then
+  if not is_open then redis.call('HSET', CONTROL, 'opens_at', text(now)) end
+elseif what == 'pause' then
+  if paused_at == 0 then redis.call('HSET', CONTROL, 'paused_at', text(now)) end
+  redis.call('HSET', CONTROL, 'pause_reason', ARGV[2])
+elseif what == 'resume' then
+  redis.call('HSET', CONTROL, 'paused_us', text(paused_us), 'paused_at', '0', 'pause_reason', '')
+elseif what == 'end' then
+  if not is_ended then redis.call('HSET', CONTROL, 'ended_at', text(now)) end
+elseif what == 'stock' then
+  local was = control.sold_out or '0'
+  assign(2)
+  local capacity, sold = int(control.capacity), int(control.sold)
+  control.sold_out = capacity > 0 and sold >= capacity and '1' or '0'
+  redis.call('HSET', CONTROL, 'sold_out', control.sold_out)
+  if was == control.sold_out then return 1 end
+end
+changed('drop')
+return 1

@@ -1,0 +1,176 @@
+-- What every script of a drop's line shares; it is put before each of them.
+--
+-- KEYS: 1 control, 2 lobby, 3 waiting, 4 called, 5 claims, 6 active, 7 ended, 8 bucket,
+--       9 records, 10 changes, 11 accounts                       (see keys.rs for shapes)
+--
+-- Times are microseconds. `now` is Redis's clock, read once a run. Deadlines run in *drop time*:
+-- the clock minus all time spent paused, so that nothing lapses while a drop is paused.
+-- Numbers above 2^31 must be written with text(): Lua's tostring would round them.
+
+local CONTROL, LOBBY, WAITING, CALLED, CLAIMS, ACTIVE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local ENDED, BUCKET, RECORDS, CHANGES, ACCOUNTS = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+
+local CHANGES_MAX = 100000 -- entries kept for the waitrooms to read; they read many times a second
+
+local function int(value) return tonumber(value or 0) or 0 end
+local function text(number) return string.format('%.0f', number) end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+
+local control = {}
+do
+  local flat = redis.call('HGETALL', CONTROL)
+  for i = 1, #flat, 2 do control[flat[i]] = flat[i + 1] end
+end
+
+-- Nothing can be said of a drop whose control is missing: unknown, or lost and not yet restored.
+local restoring = control.epoch == nil
+
+local paused_at = int(control.paused_at)
+local paused_us = int(control.paused_us) + (paused_at > 0 and now - paused_at or 0)
+local drop_now = now - paused_us
+local function wall(deadline) return deadline > 0 and deadline + paused_us or 0 end
+
+local opens_at = int(control.opens_at)
+local is_open = opens_at > 0 and now >= opens_at
+local is_ended = int(control.ended_at) > 0
+local is_sold_out = int(control.sold_out) > 0
+
+local function changed(kind, place)
+  redis.call('XADD', CHANGES, 'MAXLEN', '~', CHANGES_MAX, '*', 'k', kind, 'p', place or '')
+end
+
+local function count(field, by)
+  control[field] = text(redis.call('HINCRBY', CONTROL, field, by))
+end
+
+-- The record of a place that was called: order key, time of the call and of the grant, session
+-- deadline (drop time), why it ended, whether it was given up for a new place.
+local function record(place)
+  local packed = redis.call('HGET', RECORDS, place)
+  if not packed then return nil end
+  local key, called_at, granted_at, session, reason, given_up =
+    packed:match('^(%d+):(%d+):(%d+):(%d+):([%a_]*):(%d)$')
+  return {
+    key = int(key), called_at = int(called_at), granted_at = int(granted_at),
+    session = int(session), reason = reason, given_up = given_up == '1',
+  }
+end
+
+local function keep(place, r)
+  redis.call('HSET', RECORDS, place, text(r.key) .. ':' .. text(r.called_at) .. ':' .. text(r.granted_at)
+    .. ':' .. text(r.session) .. ':' .. r.reason .. ':' .. (r.given_up and '1' or '0'))
+end
+
+-- Ends a place for good and frees whatever it took. Returns false when it had ended before.
+local function finish(place, reason)
+  if redis.call('ZSCORE', ENDED, place) then return false end
+  local r = record(place)
+  if not r then
+    local key = redis.call('ZSCORE', WAITING, place)
+    r = { key = int(key), called_at = 0, granted_at = 0, session = 0, reason = '', given_up = false }
+  end
+  redis.call('ZREM', LOBBY, place)
+  redis.call('ZREM', WAITING, place)
+  redis.call('ZREM', CALLED, place)
+  redis.call('ZREM', CLAIMS, place)
+  redis.call('ZREM', ACTIVE, place)
+  r.reason = reason
+  keep(place, r)
+  count('ended_seq', 1)
+  redis.call('ZADD', ENDED, control.ended_seq, place)
+  changed(reason, place)
+  return true
+end
+
+-- What a place is now: {state, order key, claim deadline, granted at, session deadline, rank, given up},
+-- deadlines on the clock as they stand; rank is 0-based in the waiting line, -1 elsewhere.
+local function describe(place)
+  local session = redis.call('ZSCORE', ACTIVE, place)
+  if session then
+    local r = record(place)
+    return { 'admitted', text(r.key), '0', text(r.granted_at), text(wall(int(session))), '-1', '0' }
+  end
+  local claim = redis.call('ZSCORE', CLAIMS, place)
+  if claim then return { 'claiming', claim and text(int(claim)), '0', '0', '0', '-1', '0' } end
+  local deadline = redis.call('ZSCORE', CALLED, place)
+  if deadline then
+    local r = record(place)
+    deadline = int(deadline)
+    local state = deadline > drop_now and 'called' or 'lapsed'
+    return { state, text(r.key), text(wall(deadline)), '0', '0', '-1', '0' }
+  end
+  local key = redis.call('ZSCORE', WAITING, place)
+  if key then
+    -- While the lobby is drawn, nobody of it knows a rank yet, and all of it stands before latecomers.
+    local undrawn = is_open and redis.call('ZCARD', LOBBY) or 0
+    if undrawn > 0 and int(key) < opens_at then return { 'drawing', '0', '0', '0', '0', '-1', '0' } end
+    local rank = redis.call('ZRANK', WAITING, place) + undrawn
+    return { 'waiting', text(int(key)), '0', '0', '0', text(rank), '0' }
+  end
+  if redis.call('ZSCORE', LOBBY, place) then
+    return { is_open and 'drawing' or 'lobby', '0', '0', '0', '0', '-1', '0' }
+  end
+  if redis.call('ZSCORE', ENDED, place) then
+    local r = record(place)
+    return { r.reason, text(r.key), '0', text(r.granted_at), '0', '-1', r.given_up and '1' or '0' }
+  end
+  return { 'none', '0', '0', '0', '0', '-1', '0' }
+end
+
+-- The state of the drop itself, first in every answer.
+local function header()
+  return {
+    text(now), control.epoch or '0', text(opens_at), text(paused_at), control.pause_reason or '',
+    control.ended_at or '0', control.sold_out or '0', control.rate or '0', control.max_active or '0',
+    control.regather_until or '0', control.join_requires or 'none', control.events or '[]',
+    control.notice or '',
+  }
+end
+
+-- Grants waiting claims in order of key from the token bucket. The bucket counts in units of
+-- 1/60,000,000 token, so that rate per minute × microseconds is exact in a double.
+local TOKEN = 60000000
+local GRANTS_MAX = 1000 -- a run
+
+local function grant()
+  local rate = int(control.rate)
+  local burst = math.max(TOKEN, rate * 250000)
+  local bucket = redis.call('HMGET', BUCKET, 'units', 'at', 'idle')
+  local units, at, was_idle = int(bucket[1]), int(bucket[2]), bucket[3] ~= '0'
+  local clock = math.max(now, at) -- a clock set back must not reopen a second that was used
+  local claims = redis.call('ZCARD', CLAIMS)
+  local room = int(control.max_active) - redis.call('ZCARD', ACTIVE)
+  local idle = paused_at > 0 or is_ended or is_sold_out or not is_open or room <= 0
+    or claims + redis.call('ZCARD', CALLED) + redis.call('ZCARD', WAITING) == 0
+  if not idle and not was_idle then
+    units = units + rate * math.min(clock - at, 1000000)
+  end
+  units = math.min(units, burst)
+  local granted = 0
+  if not idle and claims > 0 then
+    local n = math.min(math.floor(units / TOKEN), room, claims, GRANTS_MAX)
+    if n > 0 then
+      local first = redis.call('ZRANGE', CLAIMS, 0, n - 1, 'WITHSCORES')
+      for i = 1, #first, 2 do
+        local place = first[i]
+        local r = record(place)
+        -- granted once before (the line was restored): the same admission, its session not renewed
+        if r.granted_at == 0 then
+          r.granted_at = clock
+          r.session = drop_now + int(control.session_us)
+        end
+        keep(place, r)
+        redis.call('ZREM', CLAIMS, place)
+        redis.call('ZADD', ACTIVE, text(r.session), place)
+        changed('admitted', place)
+      end
+      granted = n
+      units = units - n * TOKEN
+      count('granted_total', n)
+    end
+  end
+  redis.call('HSET', BUCKET, 'units', text(units), 'at', text(clock), 'idle', idle and '1' or '0')
+  return granted
+end

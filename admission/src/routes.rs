@@ -1,0 +1,32 @@
+//! All URLs of the operators' API.
+
+mod audit;
+mod drop;
+mod drops;
+mod live;
+mod sessions;
+mod steer;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use shared::rate_limit::{RateLimit, limited};
+
+use crate::{Settings, app::App};
+
+pub(crate) fn router(app: App, settings: &Settings) -> Router {
+    let sign_in = RateLimit::new("operator-sign-in", settings.sign_in);
+    Router::new()
+        .route("/ops/api/sessions", post(sessions::sign_in).layer(limited(sign_in)))
+        .route("/ops/api/drops", get(drops::list).post(drops::create))
+        .route("/ops/api/drops/{id}", get(drop::show).patch(drop::change))
+        .route("/ops/api/drops/{id}/open", post(steer::open))
+        .route("/ops/api/drops/{id}/pause", post(steer::pause))
+        .route("/ops/api/drops/{id}/resume", post(steer::resume))
+        .route("/ops/api/drops/{id}/end", post(steer::end))
+        .route("/ops/api/drops/{id}/notice", post(steer::notice))
+        .route("/ops/api/drops/{id}/live", get(live::stream))
+        .route("/ops/api/audit", get(audit::list))
+        .with_state(app)
+}

@@ -1,0 +1,35 @@
+use axum::extract::State;
+use shared::json::{Json, Path};
+
+use crate::{
+    app::App,
+    drops::{self, Changes, Drop},
+    error::Error,
+    extract::SignedIn,
+    ids::DropId,
+};
+
+/// One drop.
+pub(crate) async fn show(
+    State(app): State<App>,
+    _operator: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Json<Drop>, Error> {
+    Ok(Json(drops::show(&app.pool, &drop_id(&id)?).await?))
+}
+
+/// Tunes it; the line obeys within a second.
+pub(crate) async fn change(
+    State(app): State<App>,
+    SignedIn(operator): SignedIn,
+    Path(id): Path<String>,
+    Json(changes): Json<Changes>,
+) -> Result<Json<Drop>, Error> {
+    let drop = drops::change(&app.pool, &app.line, &drop_id(&id)?, &changes, &operator.actor()).await?;
+    Ok(Json(drop))
+}
+
+/// What is not a slug cannot be a drop.
+pub(crate) fn drop_id(text: &str) -> Result<DropId, Error> {
+    DropId::parse(text).ok_or(Error::Drop(drops::DropError::NotFound))
+}

@@ -1,0 +1,98 @@
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    extract::State,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use futures_util::Stream;
+use serde::Serialize;
+use shared::json::Path;
+
+use super::drop::drop_id;
+use crate::{
+    app::App,
+    drops,
+    error::Error,
+    extract::SignedIn,
+    line::{Counts, DropState},
+};
+
+const TICK: Duration = Duration::from_secs(1);
+
+/// What an operator sees each second. Totals are since the drop began; `granted_last_s` is since the
+/// frame before.
+#[derive(Serialize)]
+struct Live {
+    state: &'static str,
+    reason: String,
+    rate_per_minute: u64,
+    max_active: u64,
+    lobby: u64,
+    waiting: u64,
+    called: u64,
+    claims: u64,
+    active: u64,
+    granted: u64,
+    granted_last_s: u64,
+    /// Of the last few hundred fans called, those who did not come.
+    no_shows: u64,
+    shows: u64,
+    capacity: u64,
+    held: u64,
+    sold: u64,
+}
+
+/// A drop's figures, each second, as SSE event `live`.
+pub(crate) async fn stream(
+    State(app): State<App>,
+    _operator: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
+    let drop = drops::show(&app.pool, &drop_id(&id)?).await?;
+    let frames = async_stream::stream! {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut granted_before = None;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = app.stopping.cancelled() => break,
+            }
+            match app.line.watch(&drop.id, None, false).await {
+                Ok((state, watched)) => {
+                    let total = watched.counts.granted_total;
+                    let since = total.saturating_sub(granted_before.replace(total).unwrap_or(total));
+                    if let Ok(frame) = Event::default().event("live").json_data(live(&state, &watched.counts, since)) {
+                        yield Ok(frame);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, drop = %drop.id, "live figures");
+                    yield Ok(Event::default().event("unavailable").data("{}"));
+                }
+            }
+        }
+    };
+    Ok(Sse::new(frames).keep_alive(KeepAlive::default()))
+}
+
+fn live(drop: &DropState, counts: &Counts, granted_last_s: u64) -> Live {
+    Live {
+        state: drop.word(),
+        reason: drop.pause_reason.clone(),
+        rate_per_minute: drop.rate_per_minute,
+        max_active: drop.max_active,
+        lobby: counts.lobby,
+        waiting: counts.waiting,
+        called: counts.called,
+        claims: counts.claims,
+        active: counts.active,
+        granted: counts.granted_total,
+        granted_last_s,
+        no_shows: counts.no_shows,
+        shows: counts.shows,
+        capacity: counts.capacity,
+        held: counts.held,
+        sold: counts.sold,
+    }
+}

@@ -1,0 +1,153 @@
+//! The operators' API over HTTP.
+
+use admission::{Deps, Settings, operators, password::Passwords};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use shared::{
+    clock::Clock,
+    lifecycle::Lifecycle,
+    testing::{World, keyring, serve, world},
+};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+struct Api {
+    world: World,
+    url: String,
+    http: Client,
+    token: String,
+    lifecycle: Lifecycle,
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.lifecycle.stop();
+    }
+}
+
+/// An event to put on sale, straight into the tables.
+pub(crate) async fn event(pool: &PgPool) -> Uuid {
+    let (venue, event) = (Uuid::now_v7(), Uuid::now_v7());
+    sqlx::query("INSERT INTO venues (venue_id, name) VALUES ($1, $1::text)").bind(venue).execute(pool).await.unwrap();
+    sqlx::query("INSERT INTO events (event_id, name, date, venue_id) VALUES ($1, 'An evening', '2027-03-01', $2)")
+        .bind(event)
+        .bind(venue)
+        .execute(pool)
+        .await
+        .unwrap();
+    event
+}
+
+async fn api() -> Api {
+    let world = world().await;
+    let lifecycle = Lifecycle::new();
+    let deps = Deps {
+        pool: world.pool.clone(),
+        redis: world.redis.clone(),
+        keyring: keyring(),
+        clock: Clock::system(),
+        lifecycle: lifecycle.clone(),
+    };
+    let url = serve(admission::build(Settings::default(), deps).await.unwrap()).await;
+    let passwords = Passwords::new(&keyring());
+    operators::add(&world.pool, &passwords, "Ops@Example.org", "correct horse".to_owned().into()).await.unwrap();
+    let http = Client::new();
+    let mut api = Api { world, url, http, token: String::new(), lifecycle };
+    let (status, body) =
+        api.post("/ops/api/sessions", &json!({"email": "ops@example.org", "password": "correct horse"})).await;
+    assert_eq!(status, StatusCode::CREATED, "{body}");
+    api.token = body["token"].as_str().unwrap().to_owned();
+    api
+}
+
+impl Api {
+    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.send(self.http.post(format!("{}{path}", self.url)).json(body)).await
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        self.send(self.http.get(format!("{}{path}", self.url))).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+        let answer = request.bearer_auth(&self.token).send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap_or(Value::Null))
+    }
+
+    async fn make(&self, drop: &str) -> (StatusCode, Value) {
+        let event = event(&self.world.pool).await;
+        self.post("/ops/api/drops", &json!({"drop": drop, "events": [event], "settings": {"rate_per_minute": 60}}))
+            .await
+    }
+}
+
+fn slug(body: &Value) -> &str {
+    body["type"].as_str().unwrap_or_default().trim_start_matches("/problems/")
+}
+
+#[tokio::test]
+async fn an_operator_makes_tunes_pauses_and_ends_a_drop_and_all_is_on_record() {
+    let api = api().await;
+    let (status, made) = api.make("evening").await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert_eq!(made["state"], "scheduled");
+    let path = "/ops/api/drops/evening";
+    let (status, set) =
+        api.send(api.http.patch(format!("{}{path}", api.url)).json(&json!({"rate_per_minute": 90}))).await;
+    assert_eq!((status, &set["rate_per_minute"]), (StatusCode::OK, &json!(90)));
+    for (action, body, state) in [
+        ("open", json!({}), "running"),
+        ("pause", json!({"reason": "A technical problem; you keep your place."}), "paused"),
+        ("resume", json!({}), "running"),
+    ] {
+        let (status, drop) = api.post(&format!("{path}/{action}"), &body).await;
+        assert_eq!((status, &drop["state"]), (StatusCode::OK, &json!(state)), "{action}");
+    }
+    let (status, notice) = api.post(&format!("{path}/notice"), &json!({"text": "Balcony is nearly gone"})).await;
+    assert_eq!((status, &notice["lang"]), (StatusCode::CREATED, &json!("en")));
+    assert_eq!(api.post(&format!("{path}/end"), &json!({})).await.0, StatusCode::OK);
+    let (status, again) = api.post(&format!("{path}/open"), &json!({})).await;
+    assert_eq!((status, slug(&again)), (StatusCode::CONFLICT, "version"), "an ended drop stays ended");
+
+    let (_, audit) = api.get("/ops/api/audit?limit=3").await;
+    let actions: Vec<_> =
+        audit["items"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["drop.end", "drop.notice", "drop.resume"]);
+    assert_eq!(audit["items"][0]["actor"], "operator:ops@example.org");
+    let (_, older) = api.get(&format!("/ops/api/audit?cursor={}", audit["next_cursor"])).await;
+    assert_eq!(older["items"][0]["action"], "drop.pause");
+}
+
+#[tokio::test]
+async fn bad_input_gets_a_clear_error() {
+    let api = api().await;
+    api.make("evening").await;
+    let bad = [
+        (json!({"drop": "Evening!", "events": [], "settings": {"rate_per_minute": 60}}), 422, "wrong-type"),
+        (json!({"drop": "x", "events": [], "settings": {"rate_per_minute": 60}}), 422, "wrong-type"),
+        (json!({"drop": "x", "events": [Uuid::nil()], "settings": {"rate_per_minute": 60}}), 404, "event"),
+        (json!({"drop": "x", "events": [Uuid::nil()], "settings": {"rate_per_minute": 0}}), 422, "wrong-type"),
+        (json!({"drop": "x", "events": [], "settings": {"rate_per_minute": 60, "speed": 9}}), 422, "unknown-field"),
+    ];
+    for (body, status, expected) in bad {
+        let (got, problem) = api.post("/ops/api/drops", &body).await;
+        assert_eq!((got.as_u16(), slug(&problem)), (status, expected), "{body} {problem}");
+    }
+    assert_eq!(slug(&api.make("evening").await.1), "version");
+    assert_eq!(slug(&api.get("/ops/api/drops/nothing").await.1), "drop");
+    let (status, problem) = api.post("/ops/api/drops/evening/pause", &json!({"reason": " "})).await;
+    assert_eq!((status.as_u16(), slug(&problem)), (422, "wrong-type"));
+}
+
+#[tokio::test]
+async fn without_a_session_nothing_is_shown_or_done() {
+    let mut api = api().await;
+    let wrong = json!({"email": "ops@example.org", "password": "wrong horse"});
+    assert_eq!(slug(&api.post("/ops/api/sessions", &wrong).await.1), "credentials");
+    let nobody = json!({"email": "nobody@example.org", "password": "correct horse"});
+    assert_eq!(slug(&api.post("/ops/api/sessions", &nobody).await.1), "credentials");
+    api.token = "forged".to_owned();
+    assert_eq!(slug(&api.get("/ops/api/drops").await.1), "session-invalid");
+    let bare = api.http.get(format!("{}/ops/api/drops", api.url)).send().await.unwrap();
+    assert_eq!(bare.status(), StatusCode::UNAUTHORIZED);
+}

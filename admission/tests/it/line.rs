@@ -1,0 +1,359 @@
+//! A place's life in Redis, step by step.
+
+use admission::{
+    ids::{DropId, OrderKey, Place},
+    line::{EndReason, Joined, Line, LineError, Newcomer, PlaceState, Stock},
+    pace,
+};
+use shared::testing::{World, world};
+
+/// A line of its own in a world of its own; rate in admissions a minute.
+pub(crate) struct Stage {
+    pub(crate) line: Line,
+    pub(crate) drop: DropId,
+    pub(crate) _world: World,
+}
+
+pub(crate) const OPEN_LONG_AGO: &str = "1";
+pub(crate) const NEVER: &str = "9000000000000000";
+
+pub(crate) async fn stage(rate: u32, fields: &[(&'static str, &str)]) -> Stage {
+    let world = world().await;
+    let line = Line::new(world.redis.clone());
+    let drop = DropId::parse("evening").unwrap();
+    let mut control = vec![
+        ("epoch", "1".to_owned()),
+        ("rate", rate.to_string()),
+        ("max_active", "1000000".to_owned()),
+        ("claim_us", "60000000".to_owned()),
+        ("grace_us", "60000000".to_owned()),
+        ("session_us", "60000000".to_owned()),
+        ("opens_at", OPEN_LONG_AGO.to_owned()),
+    ];
+    for (field, value) in fields {
+        control.retain(|(name, _)| name != field);
+        control.push((field, (*value).to_owned()));
+    }
+    line.create(&drop, &control).await.unwrap();
+    Stage { line, drop, _world: world }
+}
+
+pub(crate) fn place(n: u128) -> Place {
+    Place::from_bytes(n.to_be_bytes())
+}
+
+fn newcomer(n: u128) -> Newcomer {
+    Newcomer { place: place(n), pass: None, account: None }
+}
+
+impl Stage {
+    pub(crate) async fn join(&self, n: u128) -> Joined {
+        self.line.join(&self.drop, &[newcomer(n)]).await.unwrap().1[0]
+    }
+
+    pub(crate) async fn join_many(&self, fans: std::ops::Range<u128>) {
+        let who: Vec<_> = fans.map(newcomer).collect();
+        for some in who.chunks(256) {
+            self.line.join(&self.drop, some).await.unwrap();
+        }
+    }
+
+    pub(crate) async fn look(&self, n: u128) -> PlaceState {
+        self.line.look(&self.drop, &[place(n)]).await.unwrap().1[0]
+    }
+
+    /// Steps until `n` is no longer waiting.
+    pub(crate) async fn until_called(&self, n: u128) {
+        let level = pace::Level { expected_claims: 1_000, reaction_us: 3_000_000, when_full: 1 };
+        while matches!(self.look(n).await, PlaceState::Waiting { .. }) {
+            self.line.release(&self.drop, level).await.unwrap();
+        }
+    }
+
+    /// Claims and steps until granted; the bucket decides when.
+    pub(crate) async fn admit(&self, n: u128) -> PlaceState {
+        self.until_called(n).await;
+        loop {
+            let (_, state) = self.line.claim(&self.drop, place(n)).await.unwrap();
+            if matches!(state, PlaceState::Admitted { .. }) {
+                return state;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn joining_twice_is_the_same_place_in_every_state() {
+    let s = stage(6_000, &[]).await;
+    let Joined::New(first) = s.join(1).await else { panic!("a first join is new") };
+    assert_eq!(s.join(1).await, Joined::Known(first));
+    s.until_called(1).await;
+    let key = first.key();
+    let Joined::Known(called @ PlaceState::Called { .. }) = s.join(1).await else { panic!("still called") };
+    assert_eq!(called.key(), key);
+    let admitted = s.admit(1).await;
+    assert_eq!(s.join(1).await, Joined::Known(admitted));
+    assert_eq!(admitted.key(), key);
+    s.line.end_place(&s.drop, place(1), EndReason::Finished).await.unwrap();
+    let Joined::Known(PlaceState::Ended { reason, .. }) = s.join(1).await else { panic!("ended stays ended") };
+    assert_eq!(reason, EndReason::Finished);
+}
+
+#[tokio::test]
+async fn many_joins_in_one_call_keep_their_order_and_get_distinct_keys() {
+    let s = stage(60, &[]).await;
+    let who: Vec<_> = (0..500).map(newcomer).collect();
+    let (_, joined) = s.line.join(&s.drop, &who).await.unwrap();
+    let keys: Vec<_> = joined
+        .iter()
+        .map(|joined| match joined {
+            Joined::New(PlaceState::Waiting { key, .. }) => *key,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "keys grow in the order of joining");
+    for n in [0, 1, 250, 499] {
+        let PlaceState::Waiting { rank, .. } = s.look(n).await else { panic!("waiting") };
+        assert_eq!(u128::from(rank), n);
+    }
+}
+
+#[tokio::test]
+async fn before_the_opening_one_waits_in_the_lobby_by_rediss_clock() {
+    let s = stage(6_000, &[("opens_at", NEVER)]).await;
+    assert_eq!(s.join(1).await, Joined::New(PlaceState::Lobby));
+    s.line.open(&s.drop).await.unwrap();
+    assert_eq!(s.look(1).await, PlaceState::Drawing);
+    let Joined::New(PlaceState::Waiting { rank, .. }) = s.join(2).await else { panic!("a latecomer waits") };
+    assert_eq!(rank, 1, "the undrawn lobby stands before a latecomer");
+    assert_eq!(s.line.draw(&s.drop, &[(place(1), OrderKey(17))]).await.unwrap(), Some(0));
+    let PlaceState::Waiting { key, rank } = s.look(1).await else { panic!("drawn") };
+    assert_eq!((key, rank), (OrderKey(17), 0));
+    assert_eq!(s.line.draw(&s.drop, &[(place(1), OrderKey(99))]).await.unwrap(), Some(0));
+    assert_eq!(s.look(1).await.key(), Some(OrderKey(17)), "drawing again changes nothing");
+}
+
+#[tokio::test]
+async fn nobody_is_called_before_the_draw_is_done() {
+    let s = stage(6_000, &[("opens_at", NEVER)]).await;
+    s.join(1).await;
+    s.line.open(&s.drop).await.unwrap();
+    s.join(2).await;
+    let level = pace::level(6_000, 0);
+    assert_eq!(s.line.release(&s.drop, level).await.unwrap().1.called, 0);
+    s.line.draw(&s.drop, &[(place(1), OrderKey(17))]).await.unwrap();
+    assert_eq!(s.line.release(&s.drop, level).await.unwrap().1.called, 2);
+}
+
+#[tokio::test]
+async fn fans_are_called_in_order_of_key() {
+    let s = stage(60, &[]).await;
+    s.join_many(0..50).await;
+    let level = pace::Level { expected_claims: 3, reaction_us: 3_000_000, when_full: 1 };
+    assert_eq!(s.line.release(&s.drop, level).await.unwrap().1.called, 3);
+    for n in 0..3 {
+        assert!(matches!(s.look(n).await, PlaceState::Called { .. }), "{n}");
+    }
+    assert!(matches!(s.look(3).await, PlaceState::Waiting { rank: 0, .. }));
+    let again = s.line.release(&s.drop, level).await.unwrap().1;
+    assert_eq!(again.called, 0, "the level is held, not added to");
+}
+
+#[tokio::test]
+async fn a_claim_before_the_call_takes_nothing() {
+    let s = stage(6_000, &[]).await;
+    s.join(1).await;
+    let (_, state) = s.line.claim(&s.drop, place(1)).await.unwrap();
+    assert!(matches!(state, PlaceState::Waiting { .. }));
+    let (_, nobody) = s.line.claim(&s.drop, place(9)).await.unwrap();
+    assert_eq!(nobody, PlaceState::Unknown);
+}
+
+#[tokio::test]
+async fn claims_that_wait_are_granted_in_order_of_key_whoever_claimed_first() {
+    let s = stage(600, &[]).await;
+    s.join_many(0..8).await;
+    s.until_called(7).await;
+    let mut granted: Vec<u64> = Vec::new();
+    for n in (0..8).rev() {
+        s.line.claim(&s.drop, place(n)).await.unwrap();
+    }
+    let mut first_states = Vec::new();
+    while granted.len() < 8 {
+        s.line.release(&s.drop, pace::level(600, 0)).await.unwrap();
+        granted.clear();
+        first_states.clear();
+        for n in 0..8 {
+            if let PlaceState::Admitted { granted_at, .. } = s.look(n).await {
+                granted.push(granted_at);
+                first_states.push(n);
+            }
+        }
+    }
+    // those granted at their own claim (the bucket had tokens) came early; all that waited are in order
+    let at: Vec<u64> = granted.clone();
+    let early = (0..8).rev().take_while(|&n| at[n] <= at[0]).count();
+    assert!(at[..8 - early].is_sorted(), "{at:?}");
+}
+
+#[tokio::test]
+async fn the_bucket_bounds_grants_in_every_window() {
+    let rate = 6_000; // 100 a second, burst 25
+    let s = stage(rate, &[]).await;
+    s.join_many(0..400).await;
+    s.until_called(399).await;
+    for n in 0..400 {
+        s.line.claim(&s.drop, place(n)).await.unwrap();
+    }
+    let level = pace::level(rate.into(), 0);
+    while s.line.release(&s.drop, level).await.unwrap().1.claims > 0 {}
+    let mut at = Vec::new();
+    for n in 0..400 {
+        let PlaceState::Admitted { granted_at, .. } = s.look(n).await else { panic!("granted") };
+        at.push(granted_at);
+    }
+    at.sort_unstable();
+    let bound = (f64::from(rate) / 60.0 + pace::burst(rate.into())) as usize;
+    for (i, start) in at.iter().enumerate() {
+        let within = at[i..].iter().take_while(|&&t| t < start + 1_000_000).count();
+        assert!(within <= bound, "{within} grants within a second of {start}, bound {bound}");
+    }
+    // and no slower than tuned: 400 at 100 a second, less the burst, plus slack for a busy machine
+    let took = at[399] - at[0];
+    assert!(took >= 3_700_000, "faster than the rate: {took} µs");
+}
+
+#[tokio::test]
+async fn nothing_is_saved_up_while_the_line_is_empty_or_paused() {
+    let rate = 6_000;
+    let s = stage(rate, &[]).await;
+    let level = pace::level(rate.into(), 0);
+    for _ in 0..50 {
+        s.line.release(&s.drop, level).await.unwrap();
+    }
+    s.line.pause(&s.drop, "a minute").await.unwrap();
+    s.join_many(0..100).await;
+    for _ in 0..50 {
+        assert_eq!(s.line.release(&s.drop, level).await.unwrap().1.called, 0, "paused: nobody is called");
+    }
+    s.line.resume(&s.drop).await.unwrap();
+    s.until_called(99).await;
+    let before = s.line.release(&s.drop, level).await.unwrap().1;
+    assert_eq!(before.granted, 0);
+    for n in 0..100 {
+        s.line.claim(&s.drop, place(n)).await.unwrap();
+    }
+    let (_, watched) = s.line.watch(&s.drop, None, false).await.unwrap();
+    assert!(watched.counts.granted_total <= 25 + 100, "at most the burst and what the elapsed time gave");
+}
+
+#[tokio::test]
+async fn max_active_caps_who_is_inside_and_leaving_frees_the_slot() {
+    let s = stage(6_000_000, &[("max_active", "2")]).await;
+    s.join_many(0..5).await;
+    s.admit(0).await;
+    s.admit(1).await;
+    s.until_called(2).await;
+    for _ in 0..20 {
+        let (_, state) = s.line.claim(&s.drop, place(2)).await.unwrap();
+        assert!(matches!(state, PlaceState::Claiming { .. }), "the house is full: {state:?}");
+    }
+    s.line.end_place(&s.drop, place(0), EndReason::Left).await.unwrap();
+    assert!(matches!(s.admit(2).await, PlaceState::Admitted { .. }));
+}
+
+#[tokio::test]
+async fn a_silent_fan_lapses_may_come_back_within_grace_and_is_then_ended() {
+    let s = stage(60_000, &[("claim_us", "1"), ("grace_us", "60000000")]).await;
+    s.join(1).await;
+    s.until_called(1).await;
+    assert!(matches!(s.look(1).await, PlaceState::Lapsed { .. }));
+    assert!(matches!(s.admit(1).await, PlaceState::Admitted { .. }), "within grace a claim counts");
+
+    s.line.set(&s.drop, &[("grace_us", "1".to_owned())]).await.unwrap();
+    s.join(2).await;
+    s.until_called(2).await;
+    let level = pace::level(60_000, 0);
+    while !matches!(s.look(2).await, PlaceState::Ended { .. }) {
+        s.line.release(&s.drop, level).await.unwrap();
+    }
+    let (_, state) = s.line.claim(&s.drop, place(2)).await.unwrap();
+    assert!(matches!(state, PlaceState::Ended { reason: EndReason::Lapsed, .. }), "{state:?}");
+}
+
+#[tokio::test]
+async fn while_paused_nothing_lapses() {
+    let s = stage(60_000, &[("claim_us", "200000"), ("grace_us", "0")]).await;
+    s.join(1).await;
+    s.until_called(1).await;
+    s.line.pause(&s.drop, "a fire alarm").await.unwrap();
+    let PlaceState::Called { deadline, .. } = s.look(1).await else { panic!("called") };
+    // until the claim window would have ended on the plain clock
+    loop {
+        let (state, _) = s.line.release(&s.drop, pace::level(60_000, 0)).await.unwrap();
+        if state.now > deadline + 200_000 {
+            break;
+        }
+    }
+    let PlaceState::Called { deadline: moved, .. } = s.look(1).await else { panic!("a pause lapsed a fan") };
+    assert!(moved > deadline, "the deadline moves on with the pause");
+}
+
+#[tokio::test]
+async fn a_session_ends_and_its_slot_goes_on() {
+    let s = stage(60_000, &[("session_us", "1")]).await;
+    s.join(1).await;
+    s.admit(1).await;
+    let level = pace::level(60_000, 0);
+    while !matches!(s.look(1).await, PlaceState::Ended { .. }) {
+        s.line.release(&s.drop, level).await.unwrap();
+    }
+    assert_eq!(s.line.ended(&s.drop, place(1)).await.unwrap(), Some(EndReason::SessionOver));
+}
+
+#[tokio::test]
+async fn sold_out_stops_calls_and_stock_coming_back_resumes_them() {
+    let s = stage(6_000, &[]).await;
+    s.join(1).await;
+    s.line.report_stock(&s.drop, Stock { capacity: 10, held: 0, sold: 10 }).await.unwrap();
+    let (state, released) = s.line.release(&s.drop, pace::level(6_000, 0)).await.unwrap();
+    assert!(state.sold_out);
+    assert_eq!(released.called, 0);
+    s.line.report_stock(&s.drop, Stock { capacity: 10, held: 0, sold: 9 }).await.unwrap();
+    assert_eq!(s.line.release(&s.drop, pace::level(6_000, 0)).await.unwrap().1.called, 1);
+}
+
+#[tokio::test]
+async fn an_account_has_one_live_place() {
+    let s = stage(6_000, &[]).await;
+    let with = |n| Newcomer { account: Some("ada".to_owned()), ..newcomer(n) };
+    assert!(matches!(s.line.join(&s.drop, &[with(1)]).await.unwrap().1[0], Joined::New(_)));
+    assert_eq!(s.line.join(&s.drop, &[with(2)]).await.unwrap().1[0], Joined::AccountBound);
+    s.line.end_place(&s.drop, place(1), EndReason::Left).await.unwrap();
+    assert!(matches!(s.line.join(&s.drop, &[with(2)]).await.unwrap().1[0], Joined::New(_)));
+}
+
+#[tokio::test]
+async fn what_happens_is_told_in_order() {
+    let s = stage(60_000, &[]).await;
+    let (_, first) = s.line.watch(&s.drop, None, false).await.unwrap();
+    s.join_many(0..300).await;
+    let one = pace::Level { expected_claims: 1, reaction_us: 3_000_000, when_full: 1 };
+    assert_eq!(s.line.release(&s.drop, one).await.unwrap().1.called, 1);
+    let (_, watched) = s.line.watch(&s.drop, Some(&first.last_change), true).await.unwrap();
+    assert!(!watched.changes.is_empty());
+    assert_eq!(watched.pivots.first().unwrap().0, 0);
+    assert_eq!(watched.pivots.last().unwrap().0, watched.counts.waiting - 1);
+    let (_, nothing) = s.line.watch(&s.drop, Some(&watched.last_change), false).await.unwrap();
+    assert!(nothing.changes.is_empty() && nothing.pivots.is_empty());
+}
+
+#[tokio::test]
+async fn a_missing_control_is_restoring_never_a_new_line() {
+    let s = stage(60, &[]).await;
+    let other = DropId::parse("unknown").unwrap();
+    assert!(matches!(s.line.join(&other, &[newcomer(1)]).await, Err(LineError::Restoring)));
+    assert!(matches!(s.line.claim(&other, place(1)).await, Err(LineError::Restoring)));
+    assert!(matches!(s.line.release(&other, pace::level(60, 0)).await, Err(LineError::Restoring)));
+    assert!(matches!(s.line.pause(&other, "x").await, Err(LineError::Restoring)));
+}
