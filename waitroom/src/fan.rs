@@ -1,0 +1,125 @@
+//! Who is asking: the drop in the path, the visitor secret, and the pass if they hold one.
+
+use admission::{
+    ids::{DropId, Place, TURNS_MAX, VisitorSecret},
+    line::{BatchError, DropState, EndReason, PlaceState},
+    pass::Pass,
+    session::Session,
+};
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::{HeaderMap, header, request::Parts},
+};
+use shared::http::cookies;
+
+use crate::{app::App, error::Error};
+
+pub(crate) const VISITOR_COOKIE: &str = "__Host-onsale-visitor";
+pub(crate) const SESSION_COOKIE: &str = "__Host-onsale-session";
+
+/// The name of the cookie that carries a drop's pass.
+pub(crate) fn pass_cookie(drop: &DropId) -> String {
+    format!("__Host-onsale-pass-{drop}")
+}
+
+/// A caller of a drop's line, before anything is known of a place.
+pub(crate) struct Caller {
+    pub(crate) drop: DropId,
+    pub(crate) visitor: Option<VisitorSecret>,
+    pub(crate) pass: Option<Pass>,
+    /// Whether the visitor secret came in a header: such a client keeps it itself.
+    pub(crate) keeps_secret: bool,
+    pub(crate) session: Option<String>,
+}
+
+/// A caller who has a place.
+pub(crate) struct Fan {
+    pub(crate) drop: DropId,
+    pub(crate) visitor: VisitorSecret,
+    pub(crate) place: Place,
+    pub(crate) generation: u32,
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let Path(drop) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| Error::UnknownDrop)?;
+        let drop = DropId::parse(&drop).ok_or(Error::UnknownDrop)?;
+        let in_header = header_text(&parts.headers, "onsale-visitor");
+        let keeps_secret = in_header.is_some();
+        let visitor = match in_header.or_else(|| cookies::get(&parts.headers, VISITOR_COOKIE)) {
+            Some(text) => Some(VisitorSecret::parse(&text).ok_or(Error::MalformedVisitor)?),
+            None => None,
+        };
+        let pass = pass(app, &parts.headers, &drop, visitor.as_ref())?;
+        let session = bearer(&parts.headers).or_else(|| cookies::get(&parts.headers, SESSION_COOKIE));
+        Ok(Self { drop, visitor, pass, keeps_secret, session })
+    }
+}
+
+/// A pass in a header must be good. One in a cookie that is not (a key was retired, another visitor
+/// used this browser) is as good as none: the visitor secret still finds the place.
+fn pass(app: &App, headers: &HeaderMap, drop: &DropId, visitor: Option<&VisitorSecret>) -> Result<Option<Pass>, Error> {
+    if let Some(text) = header_text(headers, "onsale-pass") {
+        let visitor = visitor.ok_or(Error::Pass(admission::pass::PassError::Invalid))?;
+        return Ok(Some(app.passes.check(&text, drop, visitor)?));
+    }
+    Ok(cookies::get(headers, &pass_cookie(drop))
+        .zip(visitor)
+        .and_then(|(text, visitor)| app.passes.check(&text, drop, visitor).ok()))
+}
+
+impl Caller {
+    /// The signed-in account, where the drop asks for one.
+    pub(crate) fn account(&self, app: &App) -> Result<Session, Error> {
+        let token = self.session.as_deref().ok_or(Error::SessionMissing)?;
+        Ok(app.sessions.verify(token, app.clock.now())?)
+    }
+
+    /// The turn of the pass, or the first.
+    pub(crate) fn first_turn(&self, visitor: &VisitorSecret) -> u32 {
+        let Some(pass) = &self.pass else { return 0 };
+        (0..TURNS_MAX).find(|&turn| Place::of(&self.drop, turn, visitor) == pass.place).unwrap_or(0)
+    }
+
+    /// The caller's place as it stands; one given up leads on to the next turn.
+    pub(crate) async fn place(self, app: &App) -> Result<(Fan, DropState, PlaceState), Error> {
+        let visitor = self.visitor.clone().ok_or(Error::UnknownPlace)?;
+        for turn in self.first_turn(&visitor)..TURNS_MAX {
+            let place = Place::of(&self.drop, turn, &visitor);
+            let (drop, state) = match app.batcher.look(&self.drop, place).await {
+                Err(BatchError::Restoring) if self.pass.is_none() && !app.crowds.knows(&self.drop) => {
+                    return Err(Error::UnknownDrop);
+                }
+                answer => answer?,
+            };
+            match state {
+                PlaceState::Ended { given_up: true, .. } => {}
+                PlaceState::Unknown => return Err(Error::UnknownPlace),
+                state => {
+                    let generation = self.pass.as_ref().map_or(0, |pass| pass.generation);
+                    return Ok((Fan { drop: self.drop, visitor, place, generation }, drop, state));
+                }
+            }
+        }
+        Err(Error::TooManyTurns)
+    }
+}
+
+/// Whether a place has ended and cannot be claimed or left any more.
+pub(crate) fn ended(state: &PlaceState) -> Option<EndReason> {
+    match state {
+        PlaceState::Ended { reason, .. } => Some(*reason),
+        _ => None,
+    }
+}
+
+fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").map(|token| token.trim().to_owned())
+}

@@ -1,0 +1,16 @@
+//! The fan's side of the line: join, status, live place, claim, leave.
+//!
+//! It needs Redis only. One look a second per drop ([`crowd`]) serves every fan this process holds:
+//! positions are looked up in it, and what happened to a fan is read off the line's changes. A fan
+//! costs Redis a command only to join, look, claim and leave.
+
+mod app;
+mod crowd;
+mod document;
+mod error;
+mod fan;
+mod routes;
+mod settings;
+
+pub use app::{Deps, build};
+pub use settings::Settings;

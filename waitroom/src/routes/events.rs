@@ -1,0 +1,266 @@
+//! A fan's live stream (server-sent events).
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use admission::{
+    estimate::estimate,
+    line::{DropState, PlaceState},
+    position::never_rising,
+};
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::{Stream, stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::json::Query;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use crate::{
+    app::App,
+    crowd::{Crowd, Listener, Tick},
+    document::{self, View},
+    error::Error,
+    fan::{Caller, Fan},
+};
+
+/// Heartbeats, so that proxies and phones keep the stream open: at most this far apart.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// When a stream breaks, the browser comes back after this and up to as much again, in milliseconds.
+const RETRY_MS: u64 = 1_500;
+/// When the process is full or about to stop, fans are asked to come back after this, in seconds.
+const BYE_RETRY_S: u64 = 3;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Options {
+    /// `auto`: claims as soon as the fan is called.
+    claim: Option<String>,
+    /// The position shown last, for clients that cannot send Last-Event-ID.
+    shown: Option<u64>,
+}
+
+/// The fan's place, live. Never refused for want of room: then it says `bye` and when to return,
+/// because browsers give up for good on an error status.
+pub(crate) async fn events(
+    State(app): State<App>,
+    caller: Caller,
+    Query(options): Query<Options>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let Ok(room) = app.streams.clone().try_acquire_owned() else {
+        return Ok(sse(stream::iter([Ok(bye())])));
+    };
+    let (fan, drop, place) = caller.place(&app).await?;
+    let crowd = app.crowds.of(&fan.drop).await?;
+    let shown = last_shown(&headers, drop.epoch).or(options.shown).filter(|&position| position > 0);
+    let live = Live {
+        listener: crowd.listen(fan.place),
+        ticks: crowd.ticks(),
+        crowd,
+        auto_claim: options.claim.as_deref() == Some("auto"),
+        shown_state: document::state(&drop, &place).0,
+        shown,
+        notice_seen: None,
+        stale: false,
+        fan,
+        drop,
+        place,
+        app,
+        _room: room,
+    };
+    Ok(sse(live.frames()))
+}
+
+fn sse(frames: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"), // nginx: no buffering
+    ];
+    (headers, Sse::new(frames).keep_alive(KeepAlive::new().interval(HEARTBEAT))).into_response()
+}
+
+fn bye() -> Event {
+    Event::default().event("bye").data(json!({ "retry_after_s": BYE_RETRY_S }).to_string())
+}
+
+/// `<epoch>.<tick>.<shown>`: what was shown counts within its epoch.
+fn last_shown(headers: &HeaderMap, epoch: u64) -> Option<u64> {
+    let id = headers.get("last-event-id")?.to_str().ok()?;
+    let mut parts = id.split('.').map(str::parse::<u64>);
+    let (Some(Ok(of_epoch)), Some(Ok(_tick)), Some(Ok(shown)), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    (of_epoch == epoch).then_some(shown)
+}
+
+/// One open stream.
+struct Live {
+    app: App,
+    fan: Fan,
+    crowd: Arc<Crowd>,
+    listener: Listener,
+    ticks: watch::Receiver<Arc<Tick>>,
+    auto_claim: bool,
+    drop: DropState,
+    place: PlaceState,
+    shown_state: &'static str,
+    /// The position shown last, from 1.
+    shown: Option<u64>,
+    notice_seen: Option<String>,
+    /// A look failed: the next tick tries again.
+    stale: bool,
+    _room: OwnedSemaphorePermit,
+}
+
+enum Woken {
+    Tick,
+    Fan,
+    Stop,
+}
+
+impl Live {
+    fn frames(mut self) -> impl Stream<Item = Result<Event, Infallible>> + Send + 'static {
+        async_stream::stream! {
+            let first = match self.document_frame("state") {
+                Some(frame) => frame,
+                None => { yield Ok(bye()); return; }
+            };
+            let retry = Duration::from_millis(RETRY_MS + rand::random_range(0..RETRY_MS));
+            yield Ok(first.retry(retry));
+            if let Some(frame) = self.notice() { yield Ok(frame); }
+            for frame in self.claim_if_auto().await { yield Ok(frame); }
+            loop {
+                let woken = tokio::select! {
+                    biased;
+                    () = self.app.stopping.cancelled() => Woken::Stop,
+                    () = self.listener.woken() => Woken::Fan,
+                    changed = self.ticks.changed() => if changed.is_ok() { Woken::Tick } else { Woken::Stop },
+                };
+                match woken {
+                    Woken::Stop => { yield Ok(bye()); return; }
+                    Woken::Fan => for frame in self.look_again().await { yield Ok(frame); },
+                    Woken::Tick => for frame in self.tick().await { yield Ok(frame); },
+                }
+            }
+        }
+    }
+
+    /// A tick of the whole drop: a new state, a new position, a notice.
+    async fn tick(&mut self) -> Vec<Event> {
+        let tick = self.ticks.borrow_and_update().clone();
+        self.drop.clone_from(&tick.drop);
+        let mut frames = if self.stale { self.look_again().await } else { Vec::new() };
+        if document::state(&self.drop, &self.place).0 != self.shown_state {
+            frames.extend(self.document_frame("state"));
+        } else if self.shown_state == "waiting" {
+            frames.extend(self.position(&tick));
+        }
+        frames.extend(self.notice());
+        frames
+    }
+
+    /// Something happened to this fan.
+    async fn look_again(&mut self) -> Vec<Event> {
+        match self.app.batcher.look(&self.fan.drop, self.fan.place).await {
+            Ok((drop, place)) => {
+                self.stale = false;
+                let before = std::mem::replace(&mut self.place, place);
+                self.drop = drop;
+                if before == self.place {
+                    return Vec::new();
+                }
+                let name = match self.place {
+                    PlaceState::Called { .. } => "called",
+                    PlaceState::Admitted { .. } => "admitted",
+                    _ => "state",
+                };
+                let mut frames = Vec::from_iter(self.document_frame(name));
+                frames.extend(self.claim_if_auto().await);
+                frames
+            }
+            Err(error) => {
+                self.stale = true;
+                tracing::debug!(error = &error as &dyn std::error::Error, drop = %self.fan.drop, "looking again");
+                Vec::new()
+            }
+        }
+    }
+
+    async fn claim_if_auto(&mut self) -> Vec<Event> {
+        if !self.auto_claim || !matches!(self.place, PlaceState::Called { .. }) {
+            return Vec::new();
+        }
+        match self.app.line.claim(&self.fan.drop, self.fan.place).await {
+            Ok((drop, place)) => {
+                self.drop = drop;
+                self.place = place;
+                let name = if matches!(place, PlaceState::Admitted { .. }) { "admitted" } else { "state" };
+                self.document_frame(name).into_iter().collect()
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, drop = %self.fan.drop, "automatic claim");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The whole document under `name`; `None` (and one log line) when it cannot be made.
+    fn document_frame(&mut self, name: &'static str) -> Option<Event> {
+        let tick = self.crowd.tick();
+        let ahead = match self.place {
+            PlaceState::Waiting { key, rank } => {
+                let now = tick.ahead(key).unwrap_or(rank);
+                Some(never_rising(now, self.shown.map(|position| position - 1)))
+            }
+            _ => None,
+        };
+        let view = View { fan: &self.fan, drop: &self.drop, place: &self.place, ahead, speed: tick.speed };
+        match view.document(&self.app.passes, &self.app.signer) {
+            Ok(document) => {
+                self.shown_state = document.state;
+                self.shown = document.position.or(self.shown);
+                self.frame(name, tick.number, &json!(document))
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, drop = %self.fan.drop, "a fan's document");
+                None
+            }
+        }
+    }
+
+    /// The position, when it moved.
+    fn position(&mut self, tick: &Tick) -> Option<Event> {
+        let PlaceState::Waiting { key, .. } = self.place else { return None };
+        let ahead = never_rising(tick.ahead(key)?, self.shown.map(|position| position - 1));
+        if self.shown == Some(ahead + 1) {
+            return None;
+        }
+        self.shown = Some(ahead + 1);
+        let body = json!({ "position": ahead + 1, "ahead": ahead, "estimate": estimate(ahead, tick.speed) });
+        self.frame("position", tick.number, &body)
+    }
+
+    fn notice(&mut self) -> Option<Event> {
+        let tick = self.crowd.tick();
+        let notice = self.drop.notice.as_ref().or(tick.drop.notice.as_ref())?;
+        if self.notice_seen.as_ref() == Some(&notice.id) {
+            return None;
+        }
+        self.notice_seen = Some(notice.id.clone());
+        let body = json!(notice);
+        self.frame("notice", tick.number, &body)
+    }
+
+    fn frame(&self, name: &'static str, tick: u64, body: &Value) -> Option<Event> {
+        let id = format!("{}.{tick}.{}", self.drop.epoch, self.shown.unwrap_or(0));
+        Some(Event::default().event(name).id(id).data(body.to_string()))
+    }
+}

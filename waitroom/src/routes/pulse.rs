@@ -1,0 +1,62 @@
+use admission::{ids::DropId, pace};
+use axum::{extract::State, http::header, response::IntoResponse};
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::json::{Json, Path};
+
+use crate::{app::App, document::timestamp, error::Error};
+
+/// What everybody may know of a drop.
+#[derive(Serialize)]
+struct Pulse {
+    drop: DropId,
+    state: &'static str,
+    reason: Option<String>,
+    opens_at: Option<Timestamp>,
+    epoch: u64,
+    tick: u64,
+    lobby: u64,
+    waiting: u64,
+    called: u64,
+    claims: u64,
+    /// Admissions since the drop began.
+    granted: u64,
+    active: u64,
+    capacity: u64,
+    held: u64,
+    sold: u64,
+    sold_out: bool,
+    rate_per_minute: u64,
+    /// The most admissions at once after a gap.
+    burst: f64,
+    events: Vec<String>,
+}
+
+/// Public totals, a second old at most.
+pub(crate) async fn pulse(State(app): State<App>, Path(drop): Path<String>) -> Result<impl IntoResponse, Error> {
+    let drop = DropId::parse(&drop).ok_or(Error::UnknownDrop)?;
+    let tick = app.crowds.of(&drop).await?.tick();
+    let (state, counts) = (&tick.drop, &tick.counts);
+    let pulse = Pulse {
+        drop,
+        state: state.word(),
+        reason: state.paused_at.map(|_| state.pause_reason.clone()),
+        opens_at: state.opens_at.map(timestamp).transpose()?,
+        epoch: state.epoch,
+        tick: tick.number,
+        lobby: counts.lobby,
+        waiting: counts.waiting,
+        called: counts.called,
+        claims: counts.claims,
+        granted: counts.granted_total,
+        active: counts.active,
+        capacity: counts.capacity,
+        held: counts.held,
+        sold: counts.sold,
+        sold_out: state.sold_out,
+        rate_per_minute: state.rate_per_minute,
+        burst: pace::burst(state.rate_per_minute),
+        events: state.events.clone(),
+    };
+    Ok(([(header::CACHE_CONTROL, "public, max-age=1")], Json(pulse)))
+}

@@ -1,0 +1,50 @@
+use admission::{
+    line::{DropState, PlaceState},
+    position::never_rising,
+};
+use axum::{extract::State, http::header, response::IntoResponse};
+use serde::Deserialize;
+use shared::json::{Json, Query};
+
+use crate::{
+    app::App,
+    document::{Document, View},
+    error::Error,
+    fan::{Caller, Fan},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shown {
+    /// The position shown last: the next is never above it.
+    shown: Option<u64>,
+}
+
+/// Where the fan stands; changes nothing.
+pub(crate) async fn status(
+    State(app): State<App>,
+    caller: Caller,
+    Query(Shown { shown }): Query<Shown>,
+) -> Result<impl IntoResponse, Error> {
+    let (fan, drop, place) = caller.place(&app).await?;
+    let document = document(&app, &fan, &drop, &place, shown).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(document)))
+}
+
+/// The document of a place just looked at, its rank capped by the position shown last.
+pub(crate) async fn document(
+    app: &App,
+    fan: &Fan,
+    drop: &DropState,
+    place: &PlaceState,
+    shown: Option<u64>,
+) -> Result<Document, Error> {
+    let ahead = match place {
+        PlaceState::Waiting { rank, .. } => {
+            Some(never_rising(*rank, shown.and_then(|position| position.checked_sub(1))))
+        }
+        _ => None,
+    };
+    let speed = app.crowds.of(&fan.drop).await?.tick().speed;
+    View { fan, drop, place, ahead, speed }.document(&app.passes, &app.signer)
+}

@@ -1,0 +1,194 @@
+//! The live stream.
+
+use std::time::Duration;
+
+use admission::{ids::DropId, line::Notice};
+use futures_util::StreamExt as _;
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+use shared::clock::Clock;
+
+use crate::stage::{Stage, stage};
+
+/// How long a test waits for a frame before it calls the stream dead.
+const SOON: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+struct Frame {
+    event: String,
+    id: String,
+    data: Value,
+}
+
+/// Reads frames; comments (heartbeats) are passed over.
+struct Frames {
+    bytes: futures_util::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
+    text: String,
+}
+
+async fn open(request: RequestBuilder) -> Frames {
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    assert!(answer.headers().get("content-encoding").is_none(), "a compressed stream would stall");
+    Frames { bytes: answer.bytes_stream().boxed(), text: String::new() }
+}
+
+impl Frames {
+    /// The next frame, or `None` when the stream ended.
+    async fn next(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(end) = self.text.find("\n\n") {
+                let block: String = self.text.drain(..end + 2).collect();
+                let field = |name: &str| {
+                    let line = block.lines().find_map(|line| line.strip_prefix(name));
+                    line.map(|value| value.trim_start().to_owned()).unwrap_or_default()
+                };
+                if block.lines().all(|line| line.is_empty() || line.starts_with(':')) {
+                    continue;
+                }
+                let data = serde_json::from_str(&field("data:")).unwrap();
+                return Some(Frame { event: field("event:"), id: field("id:"), data });
+            }
+            let bytes = tokio::time::timeout(SOON, self.bytes.next()).await.expect("a frame in time")?;
+            self.text.push_str(std::str::from_utf8(&bytes.ok()?).unwrap());
+        }
+    }
+
+    async fn until(&mut self, event: &str) -> Frame {
+        loop {
+            let frame = self.next().await.expect("the stream goes on");
+            if frame.event == event {
+                return frame;
+            }
+        }
+    }
+}
+
+async fn fill(s: &Stage, fans: usize) {
+    for _ in 0..fans {
+        s.fan().join().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_begins_with_the_whole_document_and_tells_call_and_admission() {
+    let s = stage(&[]).await;
+    let fan = s.fan();
+    fan.join().await;
+    let mut frames = open(fan.get("events")).await;
+    let first = frames.next().await.unwrap();
+    assert_eq!((first.event.as_str(), &first.data["state"]), ("state", &json!("waiting")));
+    assert_eq!(first.id.split('.').count(), 3);
+    assert!(first.id.ends_with(".1"), "the position shown travels in the id: {}", first.id);
+    s.step().await;
+    assert_eq!(frames.until("called").await.data["state"], "called");
+    loop {
+        let (_, document) = fan.claim().await;
+        if document["state"] == "admitted" {
+            break;
+        }
+    }
+    let admitted = frames.until("admitted").await;
+    assert!(admitted.data["admission"]["token"].is_string());
+}
+
+#[tokio::test]
+async fn claim_auto_is_admitted_without_a_click() {
+    let s = stage(&[]).await;
+    let fan = s.fan();
+    fan.join().await;
+    let mut frames = open(fan.get("events?claim=auto")).await;
+    frames.next().await.unwrap();
+    let stepping = async {
+        loop {
+            s.step().await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let admitted = tokio::select! {
+        frame = frames.until("admitted") => frame,
+        () = stepping => unreachable!(),
+    };
+    assert!(admitted.data["admission"]["token"].is_string());
+}
+
+#[tokio::test]
+async fn positions_fall_as_the_line_moves_and_never_rise_over_a_reconnect() {
+    let s = stage(&[]).await;
+    fill(&s, 5).await;
+    let fan = s.fan();
+    assert_eq!(fan.join().await.1["position"], 6);
+    let mut frames = open(fan.get("events").header("Last-Event-ID", "1.7.4")).await;
+    let first = frames.next().await.unwrap();
+    assert_eq!(first.data["position"], 4, "what was shown caps what is shown next");
+    let other_epoch = open(fan.get("events").header("Last-Event-ID", "9.7.4")).await.next().await.unwrap();
+    assert_eq!(other_epoch.data["position"], 6, "another epoch's number says nothing");
+    let one = admission::pace::Level { expected_claims: 3, reaction_us: 3_000_000, when_full: 1 };
+    s.line.release(&s.drop, one).await.unwrap();
+    let moved = frames.until("position").await;
+    assert_eq!((&moved.data["position"], &moved.data["ahead"]), (&json!(3), &json!(2)));
+}
+
+#[tokio::test]
+async fn pause_and_notice_reach_the_stream() {
+    let s = stage(&[]).await;
+    fill(&s, 3).await;
+    let fan = s.fan();
+    fan.join().await;
+    let mut frames = open(fan.get("events")).await;
+    frames.next().await.unwrap();
+    s.line.pause(&s.drop, "A minute, please.").await.unwrap();
+    let paused = frames.until("state").await;
+    assert_eq!((&paused.data["state"], &paused.data["reason"]), (&json!("paused"), &json!("A minute, please.")));
+    let notice =
+        Notice { id: "n1".into(), text: "Balcony is gone".into(), lang: "en".into(), at: Clock::system().now() };
+    s.line.set(&s.drop, &[("notice", json!(notice).to_string())]).await.unwrap();
+    assert_eq!(frames.until("notice").await.data["text"], "Balcony is gone");
+    s.line.resume(&s.drop).await.unwrap();
+    assert_eq!(frames.until("state").await.data["state"], "waiting");
+}
+
+#[tokio::test]
+async fn a_lobby_fan_learns_of_the_draw() {
+    let s = stage(&[("opens_at", "9000000000000000")]).await;
+    let fan = s.fan();
+    assert_eq!(fan.join().await.1["state"], "lobby");
+    let mut frames = open(fan.get("events")).await;
+    assert_eq!(frames.next().await.unwrap().data["state"], "lobby");
+    s.line.open(&s.drop).await.unwrap();
+    let lobby = s.line.lobby(&s.drop, 10).await.unwrap();
+    s.line.draw(&s.drop, &[(lobby[0], admission::ids::OrderKey(17))]).await.unwrap();
+    loop {
+        let frame = frames.until("state").await;
+        if frame.data["state"] == "waiting" {
+            assert_eq!((&frame.data["position"], &frame.data["order_key"]), (&json!(1), &json!(17)));
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_planned_end_says_when_to_return() {
+    let s = stage(&[]).await;
+    let fan = s.fan();
+    fan.join().await;
+    let mut frames = open(fan.get("events")).await;
+    frames.next().await.unwrap();
+    s.lifecycle.stop();
+    assert!(frames.until("bye").await.data["retry_after_s"].is_u64());
+    assert!(frames.next().await.is_none(), "the stream ends");
+}
+
+#[tokio::test]
+async fn two_waitrooms_tell_the_same() {
+    let s = stage(&[]).await;
+    let other = s.another().await;
+    let fan = s.fan();
+    fan.join().await;
+    let elsewhere = s.http.get(format!("{other}/queue/{}/events", DropId::parse("evening").unwrap()));
+    let mut frames = open(elsewhere.header("Onsale-Visitor", &fan.visitor)).await;
+    assert_eq!(frames.next().await.unwrap().data["state"], "waiting");
+    s.step().await;
+    assert_eq!(frames.until("called").await.data["state"], "called");
+}

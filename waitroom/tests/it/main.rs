@@ -1,0 +1,5 @@
+//! The fans' API over real HTTP and Redis, each test in a world of its own.
+
+mod events;
+mod fans;
+mod stage;

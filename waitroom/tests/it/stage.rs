@@ -1,0 +1,135 @@
+//! A waitroom with one drop, and fans who talk to it over HTTP.
+
+use admission::{
+    ids::{DropId, VisitorSecret},
+    line::Line,
+    pace,
+};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use shared::{
+    clock::Clock,
+    lifecycle::Lifecycle,
+    testing::{World, keyring, serve, world},
+};
+
+pub(crate) const DROP: &str = "evening";
+pub(crate) const PUBLIC_URL: &str = "https://tickets.example";
+
+pub(crate) struct Stage {
+    pub(crate) line: Line,
+    pub(crate) drop: DropId,
+    pub(crate) url: String,
+    pub(crate) http: Client,
+    pub(crate) lifecycle: Lifecycle,
+    world: World,
+}
+
+/// A fan as an API client: keeps the secret, shows the pass.
+pub(crate) struct Fan<'a> {
+    stage: &'a Stage,
+    pub(crate) visitor: String,
+}
+
+pub(crate) async fn stage(fields: &[(&'static str, &str)]) -> Stage {
+    let world = world().await;
+    let line = Line::new(world.redis.clone());
+    let drop = DropId::parse(DROP).unwrap();
+    let mut control = vec![
+        ("epoch", "1".to_owned()),
+        ("rate", "60000".to_owned()),
+        ("max_active", "1000000".to_owned()),
+        ("claim_us", "60000000".to_owned()),
+        ("grace_us", "60000000".to_owned()),
+        ("session_us", "600000000".to_owned()),
+        ("opens_at", "1".to_owned()),
+        ("events", r#"["01890000-0000-7000-8000-000000000000"]"#.to_owned()),
+    ];
+    for (field, value) in fields {
+        control.retain(|(name, _)| name != field);
+        control.push((field, (*value).to_owned()));
+    }
+    line.create(&drop, &control).await.unwrap();
+    let lifecycle = Lifecycle::new();
+    let url = waitroom(&world, &lifecycle).await;
+    Stage { line, drop, url, http: Client::new(), lifecycle, world }
+}
+
+async fn waitroom(world: &World, lifecycle: &Lifecycle) -> String {
+    let deps = waitroom::Deps {
+        redis: world.redis.clone(),
+        keyring: keyring(),
+        clock: Clock::system(),
+        lifecycle: lifecycle.clone(),
+        public_url: PUBLIC_URL.to_owned(),
+    };
+    serve(waitroom::build(waitroom::Settings::default(), deps).await.unwrap()).await
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.lifecycle.stop();
+    }
+}
+
+impl Stage {
+    pub(crate) fn fan(&self) -> Fan<'_> {
+        Fan { stage: self, visitor: VisitorSecret::generate().expose() }
+    }
+
+    /// A second waitroom on the same Redis.
+    pub(crate) async fn another(&self) -> String {
+        waitroom(&self.world, &self.lifecycle).await
+    }
+
+    pub(crate) fn path(&self, call: &str) -> String {
+        format!("{}/queue/{DROP}/{call}", self.url)
+    }
+
+    /// One step of the release loop.
+    pub(crate) async fn step(&self) {
+        self.line.release(&self.drop, pace::level(60_000, 0)).await.unwrap();
+    }
+}
+
+impl Fan<'_> {
+    pub(crate) fn get(&self, call: &str) -> RequestBuilder {
+        self.stage.http.get(self.stage.path(call)).header("Onsale-Visitor", &self.visitor)
+    }
+
+    pub(crate) fn post(&self, call: &str) -> RequestBuilder {
+        self.stage.http.post(self.stage.path(call)).header("Onsale-Visitor", &self.visitor)
+    }
+
+    pub(crate) async fn join(&self) -> (StatusCode, Value) {
+        read(self.post("join").json(&json!({}))).await
+    }
+
+    pub(crate) async fn status(&self) -> Value {
+        read(self.get("status")).await.1
+    }
+
+    pub(crate) async fn claim(&self) -> (StatusCode, Value) {
+        read(self.post("claim")).await
+    }
+
+    /// Claims until the bucket grants.
+    pub(crate) async fn admit(&self) -> Value {
+        loop {
+            self.stage.step().await;
+            let (status, document) = self.claim().await;
+            if status == StatusCode::OK && document["state"] == "admitted" {
+                return document;
+            }
+        }
+    }
+}
+
+pub(crate) async fn read(request: RequestBuilder) -> (StatusCode, Value) {
+    let answer = request.send().await.unwrap();
+    (answer.status(), answer.json().await.unwrap_or(Value::Null))
+}
+
+pub(crate) fn slug(problem: &Value) -> &str {
+    problem["type"].as_str().unwrap_or_default().trim_start_matches("/problems/")
+}
