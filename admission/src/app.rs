@@ -26,6 +26,9 @@ use crate::{
 /// How often live drops are read and marks written.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 
+/// What fans read while booking does not answer.
+const BOOKING_SILENT: &str = "The ticket shop is not answering. You keep your place; it goes on by itself.";
+
 /// What the service needs from outside.
 pub struct Deps {
     pub pool: PgPool,
@@ -56,7 +59,8 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
     };
     let (live, known) = watch::channel(Arc::from(Vec::new()));
     let keeper = Keeper::new(app.pool.clone(), settings.regather_s);
-    deps.lifecycle.spawn_every("line keeper", KEEP_EVERY, KeepLines { app: app.clone(), keeper, live });
+    let booking_silent_us = settings.booking_silent_s.saturating_mul(1_000_000);
+    deps.lifecycle.spawn_every("line keeper", KEEP_EVERY, KeepLines { app: app.clone(), keeper, booking_silent_us, live });
     let release = Release { line: app.line.clone(), releaser: Releaser::default(), live: known };
     deps.lifecycle.spawn_every("release loop", Duration::from_millis(settings.release_every_ms), release);
     Ok(routes::router(app, &settings))
@@ -66,7 +70,15 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
 struct KeepLines {
     app: App,
     keeper: Keeper,
+    booking_silent_us: u64,
     live: watch::Sender<Arc<[Drop]>>,
+}
+
+impl KeepLines {
+    async fn keep(&mut self, drop: &Drop) -> anyhow::Result<()> {
+        self.keeper.keep(&self.app.line, drop, self.app.clock.now()).await?;
+        Ok(self.app.line.watch_booking(&drop.id, self.booking_silent_us, BOOKING_SILENT).await?)
+    }
 }
 
 impl Job for KeepLines {
@@ -74,8 +86,8 @@ impl Job for KeepLines {
         let drops = drops::live(&self.app.pool).await?;
         let mut outcome = Ok(());
         for drop in &drops {
-            if let Err(error) = self.keeper.keep(&self.app.line, drop, self.app.clock.now()).await {
-                outcome = Err(anyhow::Error::new(error).context(format!("drop {}", drop.id)));
+            if let Err(error) = self.keep(drop).await {
+                outcome = Err(error.context(format!("drop {}", drop.id)));
             }
         }
         self.live.send_replace(drops.into());

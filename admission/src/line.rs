@@ -224,6 +224,14 @@ impl Line {
         self.control(drop, "stock", &fields).await
     }
 
+    /// Pauses a drop whose booking has been silent for longer than `silent_us`, and resumes it when
+    /// booking reports again; what an operator paused stays paused.
+    pub async fn watch_booking(&self, drop: &DropId, silent_us: u64, reason: &str) -> Result<(), LineError> {
+        let mut call = self.invocation(&scripts::CONTROL, drop);
+        call.arg("watchdog").arg(silent_us).arg(reason);
+        found(call.invoke_async(&mut self.redis.clone()).await?)
+    }
+
     /// The ends since sequence number `after`, oldest first, with their numbers; at most 1,000.
     pub async fn ends_since(&self, drop: &DropId, after: u64) -> Result<Vec<(String, u64, EndReason)>, LineError> {
         let mut from = String::new();

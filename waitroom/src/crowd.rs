@@ -142,7 +142,7 @@ impl Listener {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -209,7 +209,7 @@ impl Watcher {
     async fn look(&mut self, tick_due: bool) -> Result<bool, LineError> {
         let (drop, mut watched) = self.line.watch(&self.drop, Some(&self.last_change), tick_due).await?;
         let Some(crowd) = self.crowd.upgrade() else { return Ok(false) };
-        let drop_changed = watched.changes.iter().any(|change| *change == Change::Drop);
+        let drop_changed = watched.changes.contains(&Change::Drop);
         let look_at_all = drop.epoch != self.epoch || watched.changes.contains(&Change::Gap);
         self.epoch = drop.epoch;
         self.last_change.clone_from(&watched.last_change);

@@ -357,3 +357,24 @@ async fn a_missing_control_is_restoring_never_a_new_line() {
     assert!(matches!(s.line.release(&other, pace::level(60, 0)).await, Err(LineError::Restoring)));
     assert!(matches!(s.line.pause(&other, "x").await, Err(LineError::Restoring)));
 }
+
+#[tokio::test]
+async fn a_silent_booking_pauses_the_drop_and_its_return_resumes_it() {
+    let s = stage(6_000, &[]).await;
+    s.join(1).await;
+    let level = pace::level(6_000, 0);
+    s.line.watch_booking(&s.drop, 0, "silent").await.unwrap();
+    assert_eq!(s.line.release(&s.drop, level).await.unwrap().0.paused_at, None, "booking never reported: not watched");
+    let stock = Stock { capacity: 10, held: 0, sold: 1 };
+    s.line.report_stock(&s.drop, stock).await.unwrap();
+    s.line.watch_booking(&s.drop, 0, "silent").await.unwrap();
+    let (state, _) = s.line.release(&s.drop, level).await.unwrap();
+    assert_eq!((state.paused_at.is_some(), state.pause_reason.as_str()), (true, "silent"));
+    s.line.watch_booking(&s.drop, 60_000_000, "silent").await.unwrap();
+    assert_eq!(s.line.release(&s.drop, level).await.unwrap().0.paused_at, None);
+
+    s.line.pause(&s.drop, "by hand").await.unwrap();
+    s.line.watch_booking(&s.drop, 60_000_000, "silent").await.unwrap();
+    let (state, _) = s.line.release(&s.drop, level).await.unwrap();
+    assert_eq!(state.pause_reason, "by hand", "what an operator paused stays paused");
+}

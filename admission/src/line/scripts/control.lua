@@ -1,10 +1,20 @@
 -- Makes or changes a drop's control.
 --
--- ARGV: 1 what: 'create' (only when missing) | 'set' | 'open' | 'pause' | 'resume' | 'end' | 'stock'
---       create, set, stock: then field, value pairs; pause: then the reason
+-- ARGV: 1 what: 'create' (only when missing) | 'set' | 'open' | 'pause' | 'resume' | 'end' | 'stock' | 'watchdog'
+--       create, set, stock: then field, value pairs; pause: then the reason;
+--       watchdog: then how long booking may be silent (µs) and the reason fans read when it is
 -- Returns: 1, or 0 when there is nothing to change (restoring).
 
 local what = ARGV[1]
+local function pause(reason, by_itself)
+  if paused_at == 0 then redis.call('HSET', CONTROL, 'paused_at', text(now)) end
+  redis.call('HSET', CONTROL, 'pause_reason', reason, 'paused_by_itself', by_itself)
+end
+
+local function resume()
+  redis.call('HSET', CONTROL, 'paused_us', text(paused_us), 'paused_at', '0', 'pause_reason', '', 'paused_by_itself', '0')
+end
+
 local function assign(from)
   for i = from, #ARGV, 2 do
     redis.call('HSET', CONTROL, ARGV[i], ARGV[i + 1])
@@ -23,15 +33,25 @@ if what == 'set' then
 elseif what == 'open' then
   if not is_open then redis.call('HSET', CONTROL, 'opens_at', text(now)) end
 elseif what == 'pause' then
-  if paused_at == 0 then redis.call('HSET', CONTROL, 'paused_at', text(now)) end
-  redis.call('HSET', CONTROL, 'pause_reason', ARGV[2])
+  pause(ARGV[2], '0')
 elseif what == 'resume' then
-  redis.call('HSET', CONTROL, 'paused_us', text(paused_us), 'paused_at', '0', 'pause_reason', '')
+  resume()
+elseif what == 'watchdog' then
+  -- a drop whose booking never reported is not watched; what an operator paused stays paused
+  local silent = int(control.stock_at) > 0 and now - int(control.stock_at) > int(ARGV[2])
+  if silent and paused_at == 0 then
+    pause(ARGV[3], '1')
+  elseif not silent and control.paused_by_itself == '1' then
+    resume()
+  else
+    return 1
+  end
 elseif what == 'end' then
   if not is_ended then redis.call('HSET', CONTROL, 'ended_at', text(now)) end
 elseif what == 'stock' then
   local was = control.sold_out or '0'
   assign(2)
+  redis.call('HSET', CONTROL, 'stock_at', text(now))
   local capacity, sold = int(control.capacity), int(control.sold)
   control.sold_out = capacity > 0 and sold >= capacity and '1' or '0'
   redis.call('HSET', CONTROL, 'sold_out', control.sold_out)
