@@ -15,6 +15,6 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { join: Quota { per_minute: 600, burst: 200 }, streams_max: 15_000, watch_every_ms: 100 }
+        Self { join: Quota { per_minute: 600, burst: 200 }, streams_max: 15_000, watch_every_ms: 50 }
     }
 }

@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use admission::{
     estimate::estimate,
-    line::{DropState, PlaceState},
+    line::{BatchError, DropState, Joined, Newcomer, PlaceState},
     position::never_rising,
 };
 use axum::{
@@ -156,8 +156,15 @@ impl Live {
     /// A tick of the whole drop: a new state, a new position, a notice.
     async fn tick(&mut self) -> Vec<Event> {
         let tick = self.ticks.borrow_and_update().clone();
+        // what is known of the place is of the old epoch: no document may mix the two
+        let mut frames = match self.stale || tick.drop.epoch != self.drop.epoch {
+            true => self.look_again().await,
+            false => Vec::new(),
+        };
+        if tick.drop.epoch != self.drop.epoch {
+            return frames;
+        }
         self.drop.clone_from(&tick.drop);
-        let mut frames = if self.stale { self.look_again().await } else { Vec::new() };
         if document::state(&self.drop, &self.place).0 != self.shown_state {
             frames.extend(self.document_frame("state"));
         } else if self.shown_state == "waiting" {
@@ -169,12 +176,15 @@ impl Live {
 
     /// Something happened to this fan.
     async fn look_again(&mut self) -> Vec<Event> {
-        match self.app.batcher.look(&self.fan.drop, self.fan.place).await {
+        match self.look().await {
             Ok((drop, place)) => {
                 self.stale = false;
                 let before = std::mem::replace(&mut self.place, place);
+                let same_epoch = drop.epoch == self.drop.epoch;
                 self.drop = drop;
-                if before == self.place {
+                if !same_epoch {
+                    self.shown = None;
+                } else if before == self.place {
                     return Vec::new();
                 }
                 let name = match self.place {
@@ -192,6 +202,21 @@ impl Live {
                 Vec::new()
             }
         }
+    }
+
+    /// The place as it stands. One that Redis lost goes back at the key this stream still knows, so that
+    /// who listens need not come back by hand.
+    async fn look(&self) -> Result<(DropState, PlaceState), BatchError> {
+        let (drop, place) = self.app.batcher.look(&self.fan.drop, self.fan.place).await?;
+        let (PlaceState::Unknown, Some(key)) = (place, self.place.key()) else {
+            return Ok((drop, place));
+        };
+        let who = Newcomer { place: self.fan.place, pass: Some((key, self.drop.epoch)), account: None };
+        let (drop, joined) = self.app.batcher.join(&self.fan.drop, who).await?;
+        Ok(match joined {
+            Joined::New(place) | Joined::Known(place) => (drop, place),
+            Joined::AccountBound => (drop, PlaceState::Unknown),
+        })
     }
 
     async fn claim_if_auto(&mut self) -> Vec<Event> {

@@ -8,7 +8,7 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 
-use crate::stage::{Stage, stage};
+use crate::stage::{Stage, read, stage};
 
 /// How long a test waits for a frame before it calls the stream dead.
 const SOON: Duration = Duration::from_secs(10);
@@ -191,4 +191,33 @@ async fn two_waitrooms_tell_the_same() {
     assert_eq!(frames.next().await.unwrap().data["state"], "waiting");
     s.step().await;
     assert_eq!(frames.until("called").await.data["state"], "called");
+}
+
+#[tokio::test]
+async fn after_a_loss_of_redis_a_listening_fan_is_back_at_the_old_key_with_a_pass_that_says_so() {
+    let s = stage(&[]).await;
+    let (fan, away) = (s.fan(), s.fan());
+    let (_, joined) = fan.join().await;
+    let (_, pass_of_away) = away.join().await;
+    let mut frames = open(fan.get("events")).await;
+    frames.next().await.unwrap();
+    s.lose_redis().await;
+    let later = s.fan();
+    s.restore(2, joined["order_key"].as_u64().unwrap() + 1_000).await;
+    let (_, newcomer) = later.join().await;
+    let back = loop {
+        let frame = frames.until("state").await;
+        if frame.id.starts_with("2.") {
+            break frame;
+        }
+    };
+    assert_eq!(back.data["order_key"], joined["order_key"]);
+    assert!(newcomer["order_key"].as_u64() > joined["order_key"].as_u64());
+    // a second loss: the pass of the second epoch brings the place back as well
+    s.lose_redis().await;
+    s.restore(3, newcomer["order_key"].as_u64().unwrap() + 1_000).await;
+    let again = fan.post("join").header("Onsale-Pass", back.data["pass"].as_str().unwrap());
+    assert_eq!(read(again).await.1["order_key"], joined["order_key"]);
+    let again = away.post("join").header("Onsale-Pass", pass_of_away["pass"].as_str().unwrap());
+    assert_eq!(read(again).await.1["order_key"], pass_of_away["order_key"], "two epochs away");
 }

@@ -5,6 +5,7 @@ use admission::{
     line::Line,
     pace,
 };
+use redis::AsyncCommands as _;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use shared::{
@@ -35,16 +36,7 @@ pub(crate) async fn stage(fields: &[(&'static str, &str)]) -> Stage {
     let world = world().await;
     let line = Line::new(world.redis.clone());
     let drop = DropId::parse(DROP).unwrap();
-    let mut control = vec![
-        ("epoch", "1".to_owned()),
-        ("rate", "60000".to_owned()),
-        ("max_active", "1000000".to_owned()),
-        ("claim_us", "60000000".to_owned()),
-        ("grace_us", "60000000".to_owned()),
-        ("session_us", "600000000".to_owned()),
-        ("opens_at", "1".to_owned()),
-        ("events", r#"["01890000-0000-7000-8000-000000000000"]"#.to_owned()),
-    ];
+    let mut control = control();
     for (field, value) in fields {
         control.retain(|(name, _)| name != field);
         control.push((field, (*value).to_owned()));
@@ -53,6 +45,19 @@ pub(crate) async fn stage(fields: &[(&'static str, &str)]) -> Stage {
     let lifecycle = Lifecycle::new();
     let url = waitroom(&world, &lifecycle).await;
     Stage { line, drop, url, http: Client::new(), lifecycle, world }
+}
+
+fn control() -> Vec<(&'static str, String)> {
+    vec![
+        ("epoch", "1".to_owned()),
+        ("rate", "60000".to_owned()),
+        ("max_active", "1000000".to_owned()),
+        ("claim_us", "60000000".to_owned()),
+        ("grace_us", "60000000".to_owned()),
+        ("session_us", "600000000".to_owned()),
+        ("opens_at", "1".to_owned()),
+        ("events", r#"["01890000-0000-7000-8000-000000000000"]"#.to_owned()),
+    ]
 }
 
 async fn waitroom(world: &World, lifecycle: &Lifecycle) -> String {
@@ -84,6 +89,22 @@ impl Stage {
 
     pub(crate) fn path(&self, call: &str) -> String {
         format!("{}/queue/{DROP}/{call}", self.url)
+    }
+
+    /// Everything this world keeps in Redis is gone.
+    pub(crate) async fn lose_redis(&self) {
+        let mut redis = self.world.redis.clone();
+        let keys: Vec<String> = redis.keys(format!("{}:*", self.world.redis.prefix())).await.unwrap();
+        let _: () = redis.del(keys).await.unwrap();
+    }
+
+    /// The control again, as admission makes it after a loss.
+    pub(crate) async fn restore(&self, epoch: u64, last_key: u64) {
+        let mut control = control();
+        control.retain(|(name, _)| *name != "epoch");
+        control.push(("epoch", epoch.to_string()));
+        control.push(("last_key", last_key.to_string()));
+        self.line.create(&self.drop, &control).await.unwrap();
     }
 
     /// One step of the release loop.
