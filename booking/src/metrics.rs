@@ -1,0 +1,12 @@
+//! Names of the metrics this role exports, in one place so that they stay stable.
+
+/// Counter: events put into the search index, changes included.
+pub(crate) const INDEXED: &str = "onsale_index_events_total";
+/// Histogram: seconds a search took in the index, without HTTP.
+pub(crate) const SEARCH_SECONDS: &str = "onsale_search_seconds";
+/// Histogram: seconds one call to the payment provider took, retries included, by call and outcome.
+pub(crate) const PROVIDER_SECONDS: &str = "onsale_provider_seconds";
+/// Counter: how often Redis was silent about seats and Postgres decided alone.
+pub(crate) const SEAT_HINT_SILENCES: &str = "onsale_seat_hint_silences_total";
+/// Counter: bookings that were made, completed or cancelled, by outcome (`made`, `completed` or the reason).
+pub(crate) const BOOKINGS: &str = "onsale_bookings_total";

@@ -1,0 +1,70 @@
+//! Mail to fans. Without an SMTP server it is skipped, and said so once.
+
+mod mail;
+pub mod ticket;
+
+use std::sync::Once;
+
+use anyhow::Context as _;
+use lettre::message::Mailbox;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use secrecy::ExposeSecret as _;
+use shared::keyring::Keyring;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::settings::Settings;
+
+/// How long the mail server may take for one message.
+const SEND_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
+
+type Mailer = AsyncSmtpTransport<Tokio1Executor>;
+
+/// Sends what the outbox says.
+pub struct Notifier {
+    mailer: Option<Mailer>,
+    from: Mailbox,
+    signer: ticket::Signer,
+    skipped: Once,
+}
+
+impl Notifier {
+    /// # Errors
+    /// When the SMTP address or the sender is malformed, or the keyring is empty.
+    pub fn new(settings: &Settings, keyring: &Keyring) -> anyhow::Result<Self> {
+        let mailer = settings.smtp_url.as_ref().map(|url| -> anyhow::Result<Mailer> {
+            // the URL carries a password: name the setting, not the value
+            let builder = Mailer::from_url(url.expose_secret()).ok().context("booking.smtp_url is not an SMTP URL")?;
+            Ok(builder.timeout(Some(SEND_TIMEOUT)).build())
+        });
+        Ok(Notifier {
+            mailer: mailer.transpose()?,
+            from: settings.mail_from.parse().context("booking.mail_from")?,
+            signer: ticket::Signer::new(keyring)?,
+            skipped: Once::new(),
+        })
+    }
+
+    /// The tickets of a captured booking.
+    pub(crate) async fn send_tickets(&self, app: &App, booking_id: Uuid) -> anyhow::Result<()> {
+        let Some(mailer) = self.mailer() else { return Ok(()) };
+        let letter = mail::Letter::load(app, booking_id).await?;
+        mailer.send(letter.tickets(&self.from, &self.signer)?).await?;
+        Ok(())
+    }
+
+    /// The money could not be taken: there are no tickets.
+    pub(crate) async fn send_refusal(&self, app: &App, booking_id: Uuid) -> anyhow::Result<()> {
+        let Some(mailer) = self.mailer() else { return Ok(()) };
+        let letter = mail::Letter::load(app, booking_id).await?;
+        mailer.send(letter.refusal(&self.from)?).await?;
+        Ok(())
+    }
+
+    fn mailer(&self) -> Option<&Mailer> {
+        if self.mailer.is_none() {
+            self.skipped.call_once(|| tracing::info!("booking.smtp_url is not set: mail is skipped"));
+        }
+        self.mailer.as_ref()
+    }
+}

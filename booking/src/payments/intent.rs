@@ -1,0 +1,97 @@
+//! The provider's payment intent, as far as we look at it.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// What is asked of the provider for one attempt to pay a booking.
+#[derive(Debug, Clone)]
+pub struct NewIntent {
+    /// Minor units; the provider's idea of minor units is ISO 4217's for every currency we sell in.
+    pub amount: i64,
+    /// ISO 4217, in either case.
+    pub currency: String,
+    pub booking_id: Uuid,
+    pub attempt_id: Uuid,
+}
+
+impl NewIntent {
+    /// Key of the metadata entry that ties an intent to its booking.
+    pub const BOOKING: &'static str = "booking_id";
+    /// Key of the metadata entry that ties an intent to the attempt that made it.
+    pub const ATTEMPT: &'static str = "attempt_id";
+}
+
+/// <https://docs.stripe.com/api/payment_intents/object>
+#[derive(Debug, Clone, Deserialize)]
+pub struct Intent {
+    pub id: String,
+    pub status: IntentStatus,
+    /// Minor units.
+    pub amount: i64,
+    /// Minor units captured so far.
+    #[serde(default)]
+    pub amount_received: i64,
+    /// ISO 4217 in lower case, as the provider writes it.
+    pub currency: String,
+    /// Lets the fan's browser confirm this one intent; never logged.
+    pub client_secret: Option<String>,
+    #[serde(default)]
+    pub metadata: HashMap<String, String>,
+    /// What the fan has to do next, handed through to the client as it is.
+    pub next_action: Option<serde_json::Value>,
+    pub last_payment_error: Option<PaymentError>,
+}
+
+impl Intent {
+    /// The booking this intent pays for, if it is one of ours.
+    #[must_use]
+    pub fn booking_id(&self) -> Option<Uuid> {
+        self.metadata.get(NewIntent::BOOKING)?.parse().ok()
+    }
+}
+
+/// <https://docs.stripe.com/payments/paymentintents/lifecycle>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentStatus {
+    RequiresPaymentMethod,
+    RequiresConfirmation,
+    RequiresAction,
+    Processing,
+    /// Authorised: the money is reserved and waits for our decision.
+    RequiresCapture,
+    Canceled,
+    /// Captured.
+    Succeeded,
+    /// A status this code does not know; nothing may be concluded from it.
+    #[serde(other)]
+    Unknown,
+}
+
+impl IntentStatus {
+    /// Nothing will happen to the intent any more (refunds aside).
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Canceled | Self::Succeeded)
+    }
+}
+
+/// Why the last attempt to authorise failed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PaymentError {
+    pub code: Option<String>,
+    pub decline_code: Option<String>,
+    /// Written for the person who pays.
+    pub message: Option<String>,
+}
+
+/// <https://docs.stripe.com/api/refunds/object>
+#[derive(Debug, Clone, Deserialize)]
+pub struct Refund {
+    pub id: String,
+    /// Minor units.
+    pub amount: i64,
+    pub status: String,
+}

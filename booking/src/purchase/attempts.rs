@@ -1,0 +1,115 @@
+//! The payment_attempts table: each attempt's id is the provider's idempotency key, stored before the call.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{FromRow, PgExecutor};
+use uuid::Uuid;
+
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Attempt {
+    pub(crate) attempt_id: Uuid,
+    pub(crate) intent_id: Option<String>,
+    /// Lets the fan's browser confirm this one intent.
+    pub(crate) client_secret: Option<String>,
+}
+
+/// False when the booking takes no new attempt: it was given up, is expiring or decided about.
+pub(crate) async fn insert(
+    db: impl PgExecutor<'_>,
+    attempt_id: Uuid,
+    booking_id: Uuid,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "INSERT INTO payment_attempts (attempt_id, booking_id, created_at)
+         SELECT $1, booking_id, $3 FROM bookings
+         WHERE booking_id = $2 AND status = 'pending' AND phase = 'open' FOR SHARE",
+    )
+    .bind(attempt_id)
+    .bind(booking_id)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The attempt the fan pays with: the newest that was not given up.
+pub(crate) async fn current(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Option<Attempt>> {
+    sqlx::query_as(
+        "SELECT attempt_id, intent_id, client_secret FROM payment_attempts
+         WHERE booking_id = $1 AND status <> 'void' ORDER BY created_at DESC, attempt_id LIMIT 1",
+    )
+    .bind(booking_id)
+    .fetch_optional(db)
+    .await
+}
+
+/// All intents the provider has for the booking, newest first, given up or not.
+pub(crate) async fn intents_of(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "SELECT intent_id FROM payment_attempts WHERE booking_id = $1 AND intent_id IS NOT NULL
+         ORDER BY created_at DESC, attempt_id",
+    )
+    .bind(booking_id)
+    .fetch_all(db)
+    .await
+}
+
+/// Stores what the provider made of the attempt; false when the attempt was given up meanwhile.
+pub(crate) async fn created(
+    db: impl PgExecutor<'_>,
+    attempt_id: Uuid,
+    intent_id: &str,
+    client_secret: Option<&str>,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "UPDATE payment_attempts
+         SET intent_id = $2, client_secret = $3, status = CASE status WHEN 'creating' THEN 'created' ELSE status END
+         WHERE attempt_id = $1 RETURNING status <> 'void'",
+    )
+    .bind(attempt_id)
+    .bind(intent_id)
+    .bind(client_secret)
+    .fetch_one(db)
+    .await
+}
+
+/// Whose booking an intent pays for: our own record, not what a payload says.
+pub(crate) async fn booking_of_intent(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar("SELECT booking_id FROM payment_attempts WHERE intent_id = $1")
+        .bind(intent_id)
+        .fetch_optional(db)
+        .await
+}
+
+pub(crate) async fn won(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET status = 'won' WHERE intent_id = $1").bind(intent_id).execute(db).await?;
+    Ok(())
+}
+
+/// Gives up every attempt of the booking except the winner's; the intents that must be undone at the provider.
+pub(crate) async fn void_losers(
+    db: impl PgExecutor<'_>,
+    booking_id: Uuid,
+    winner: Option<&str>,
+) -> sqlx::Result<Vec<String>> {
+    let voided: Vec<Option<String>> = sqlx::query_scalar(
+        "UPDATE payment_attempts SET status = 'void'
+         WHERE booking_id = $1 AND status <> 'void' AND ($2::text IS NULL OR intent_id IS DISTINCT FROM $2)
+         RETURNING intent_id",
+    )
+    .bind(booking_id)
+    .bind(winner)
+    .fetch_all(db)
+    .await?;
+    Ok(voided.into_iter().flatten().collect())
+}
+
+/// The provider has given this intent up; the booking may have another one.
+pub(crate) async fn void_intent(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET status = 'void' WHERE intent_id = $1 AND status <> 'won'")
+        .bind(intent_id)
+        .execute(db)
+        .await?;
+    Ok(())
+}

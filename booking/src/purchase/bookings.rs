@@ -1,0 +1,285 @@
+//! The bookings table.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{FromRow, PgExecutor};
+use uuid::Uuid;
+
+/// A fan's order.
+#[derive(Clone, Debug, FromRow)]
+pub struct Booking {
+    pub booking_id: Uuid,
+    pub user_id: Uuid,
+    pub event_id: Uuid,
+    pub drop_id: String,
+    /// base64url of the 16 bytes.
+    pub place: String,
+    /// Minor units.
+    pub total_amount: i64,
+    /// ISO 4217, upper case.
+    pub currency: String,
+    pub quantity: i32,
+    #[sqlx(try_from = "String")]
+    pub status: Status,
+    #[sqlx(try_from = "String")]
+    pub phase: Phase,
+    pub reason: Option<String>,
+    expires_at: jiff_sqlx::Timestamp,
+    completed_at: Option<jiff_sqlx::Timestamp>,
+    captured_at: Option<jiff_sqlx::Timestamp>,
+    /// The intent that won.
+    pub intent_id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Pending,
+    Completed,
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Takes payment attempts.
+    Open,
+    /// Takes no new one; an authorisation under way may still win.
+    Expiring,
+    /// Completed or cancelled.
+    Closed,
+}
+
+impl Booking {
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at.to_jiff()
+    }
+
+    pub fn completed_at(&self) -> Option<Timestamp> {
+        self.completed_at.map(jiff_sqlx::Timestamp::to_jiff)
+    }
+
+    pub fn captured_at(&self) -> Option<Timestamp> {
+        self.captured_at.map(jiff_sqlx::Timestamp::to_jiff)
+    }
+
+    /// Whether a new payment may begin.
+    pub fn is_payable(&self, now: Timestamp) -> bool {
+        self.status == Status::Pending && self.phase == Phase::Open && now < self.expires_at()
+    }
+
+    /// Why it was cancelled, as the fan reads it.
+    pub fn why(&self) -> String {
+        self.reason.clone().unwrap_or_else(|| "expired".to_owned())
+    }
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Pending => "pending",
+            Status::Completed => "completed",
+            Status::Cancelled => "cancelled",
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the bookings table says {0:?}")]
+pub struct UnknownState(String);
+
+impl TryFrom<String> for Status {
+    type Error = UnknownState;
+
+    fn try_from(text: String) -> Result<Self, UnknownState> {
+        match text.as_str() {
+            "pending" => Ok(Status::Pending),
+            "completed" => Ok(Status::Completed),
+            "cancelled" => Ok(Status::Cancelled),
+            _ => Err(UnknownState(text)),
+        }
+    }
+}
+
+impl TryFrom<String> for Phase {
+    type Error = UnknownState;
+
+    fn try_from(text: String) -> Result<Self, UnknownState> {
+        match text.as_str() {
+            "open" => Ok(Phase::Open),
+            "expiring" => Ok(Phase::Expiring),
+            "closed" => Ok(Phase::Closed),
+            _ => Err(UnknownState(text)),
+        }
+    }
+}
+
+pub async fn find(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Option<Booking>> {
+    sqlx::query_as("SELECT * FROM bookings WHERE booking_id = $1").bind(booking_id).fetch_optional(db).await
+}
+
+#[cfg(test)]
+impl Booking {
+    /// One seat for ten dollars, for tests of decisions.
+    pub(super) fn sample(status: Status) -> Booking {
+        let then = Timestamp::UNIX_EPOCH.to_sqlx();
+        Booking {
+            booking_id: Uuid::nil(),
+            user_id: Uuid::nil(),
+            event_id: Uuid::nil(),
+            drop_id: "drop".to_owned(),
+            place: String::new(),
+            total_amount: 1_000,
+            currency: "USD".to_owned(),
+            quantity: 1,
+            status,
+            phase: if status == Status::Pending { Phase::Open } else { Phase::Closed },
+            reason: None,
+            expires_at: then,
+            completed_at: (status == Status::Completed).then_some(then),
+            captured_at: None,
+            intent_id: (status == Status::Completed).then(|| "pi_won".to_owned()),
+        }
+    }
+}
+
+/// Somebody else's booking does not exist.
+pub(crate) async fn find_own(
+    db: impl PgExecutor<'_>,
+    booking_id: Uuid,
+    user_id: Uuid,
+) -> sqlx::Result<Option<Booking>> {
+    sqlx::query_as("SELECT * FROM bookings WHERE booking_id = $1 AND user_id = $2")
+        .bind(booking_id)
+        .bind(user_id)
+        .fetch_optional(db)
+        .await
+}
+
+/// Nobody else decides about the booking until the transaction ends.
+pub(crate) async fn lock(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Option<Booking>> {
+    sqlx::query_as("SELECT * FROM bookings WHERE booking_id = $1 FOR UPDATE").bind(booking_id).fetch_optional(db).await
+}
+
+pub(crate) async fn open_of_place(db: impl PgExecutor<'_>, drop_id: &str, place: &str) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar("SELECT booking_id FROM bookings WHERE drop_id = $1 AND place = $2 AND status = 'pending'")
+        .bind(drop_id)
+        .bind(place)
+        .fetch_optional(db)
+        .await
+}
+
+/// What a new booking is made of.
+pub(crate) struct NewBooking<'a> {
+    pub(crate) booking_id: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) event_id: Uuid,
+    pub(crate) drop_id: &'a str,
+    pub(crate) place: &'a str,
+    pub(crate) total_amount: i64,
+    pub(crate) currency: &'a str,
+    pub(crate) quantity: i32,
+    pub(crate) now: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// Violates `bookings_one_open_per_place` when the place has one.
+pub(crate) async fn insert(db: impl PgExecutor<'_>, new: &NewBooking<'_>) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO bookings (booking_id, user_id, event_id, drop_id, place, total_amount, currency, quantity,
+                               booking_date, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(new.booking_id)
+    .bind(new.user_id)
+    .bind(new.event_id)
+    .bind(new.drop_id)
+    .bind(new.place)
+    .bind(new.total_amount)
+    .bind(new.currency)
+    .bind(new.quantity)
+    .bind(new.now.to_sqlx())
+    .bind(new.expires_at.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// False when it was not pending.
+pub(crate) async fn complete(
+    db: impl PgExecutor<'_>,
+    booking_id: Uuid,
+    intent_id: &str,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "UPDATE bookings SET status = 'completed', phase = 'closed', completed_at = $3, intent_id = $2
+         WHERE booking_id = $1 AND status = 'pending'",
+    )
+    .bind(booking_id)
+    .bind(intent_id)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// From pending or, when the capture was refused, from completed.
+pub(crate) async fn cancel(db: impl PgExecutor<'_>, booking_id: Uuid, reason: &str) -> sqlx::Result<()> {
+    sqlx::query("UPDATE bookings SET status = 'cancelled', phase = 'closed', reason = $2 WHERE booking_id = $1")
+        .bind(booking_id)
+        .bind(reason)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// False when it was captured before or is not completed.
+pub(crate) async fn captured(db: impl PgExecutor<'_>, booking_id: Uuid, now: Timestamp) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "UPDATE bookings SET captured_at = $2
+         WHERE booking_id = $1 AND status = 'completed' AND captured_at IS NULL",
+    )
+    .bind(booking_id)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Open bookings whose time is up take no new payment attempt from now on.
+pub(crate) async fn begin_expiring(db: impl PgExecutor<'_>, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE bookings SET phase = 'expiring' WHERE booking_id IN (
+             SELECT booking_id FROM bookings WHERE status = 'pending' AND phase = 'open' AND expires_at <= $1
+             ORDER BY expires_at FOR UPDATE SKIP LOCKED)",
+    )
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// In no particular order, so that some that wait long do not hold up the others.
+pub(crate) async fn expiring(db: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Booking>> {
+    sqlx::query_as("SELECT * FROM bookings WHERE status = 'pending' AND phase = 'expiring' ORDER BY random() LIMIT $1")
+        .bind(limit)
+        .fetch_all(db)
+        .await
+}
+
+/// Bookings made before `before` that still wait for a payment that has begun, in no particular order.
+pub(crate) async fn awaiting_payment(
+    db: impl PgExecutor<'_>,
+    before: Timestamp,
+    limit: i64,
+) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(
+        "SELECT booking_id FROM bookings b
+         WHERE status = 'pending' AND phase = 'open' AND booking_date <= $1
+           AND EXISTS (SELECT FROM payment_attempts a WHERE a.booking_id = b.booking_id AND a.status = 'created')
+         ORDER BY random() LIMIT $2",
+    )
+    .bind(before.to_sqlx())
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}

@@ -1,0 +1,73 @@
+//! The fan says "pay", or "I have paid".
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::bookings::{self, Booking, Status};
+use super::settle::{self, Settled};
+use super::{document, intents, outbox};
+use crate::app::App;
+use crate::error::{Error, Result};
+
+/// Where the booking stands.
+pub(crate) enum Confirmed {
+    /// The booking's document.
+    Completed(Value),
+    /// What the fan has to do next, in the provider's words.
+    Pending { next_action: Option<Value> },
+}
+
+/// With a `payment_method` the intent is confirmed from here; without one it was in the browser. Either
+/// way the provider is asked what came of it, and money is taken as soon as the tickets are sold.
+pub(crate) async fn confirm(
+    app: &App,
+    user_id: Uuid,
+    booking_id: Uuid,
+    payment_method: Option<&str>,
+) -> Result<Confirmed> {
+    let booking = bookings::find_own(&app.pool, booking_id, user_id).await?.ok_or(Error::BookingUnknown)?;
+    if booking.status == Status::Pending
+        && let Some(payment_method) = payment_method
+    {
+        authorise(app, &booking, payment_method).await?;
+    }
+    match settle::settle(app, booking_id).await? {
+        Settled::Completed { capture } => {
+            if let Some(job) = capture {
+                outbox::run_now(app, job).await?;
+            }
+            completed(app, booking_id).await
+        }
+        Settled::Pending { declined: Some(declined), .. } => {
+            Err(Error::Declined { code: declined.code, message: declined.message })
+        }
+        Settled::Pending { next_action, .. } => Ok(Confirmed::Pending { next_action }),
+        Settled::Over { reason } => Err(Error::BookingExpired { reason }),
+    }
+}
+
+async fn authorise(app: &App, booking: &Booking, payment_method: &str) -> Result<()> {
+    if !booking.is_payable(app.clock.now()) {
+        return Err(Error::BookingExpired { reason: booking.why() });
+    }
+    let intent = intents::ensure(app, booking).await?;
+    let return_url = format!("{}/checkout/{}", app.public_url, booking.booking_id);
+    match app.stripe.confirm(&intent.intent_id, payment_method, &return_url).await {
+        Ok(_) => Ok(()),
+        // authorised before, by the browser or by a repeated request: settling tells
+        Err(error) if error.is_unexpected_state() => Ok(()),
+        Err(crate::payments::StripeError::Api { code, .. }) if code == "resource_missing" => {
+            Err(Error::WrongType("payment_method: the provider does not know it".to_owned()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Read again: the capture may have been refused, and then there is no booking any more.
+async fn completed(app: &App, booking_id: Uuid) -> Result<Confirmed> {
+    let booking = bookings::find(&app.pool, booking_id).await?.ok_or(Error::BookingUnknown)?;
+    if booking.status == Status::Completed {
+        return Ok(Confirmed::Completed(document::of(app, &booking).await?));
+    }
+    Err(Error::Declined { code: booking.why(), message: "the money could not be taken".to_owned() })
+}

@@ -1,0 +1,148 @@
+//! The idempotency table: the same request under the same key is done once and answered the same.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{FromRow, PgExecutor, PgPool};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+/// A request older than this is thought dead; the next one under its key resumes it. Resuming one that is
+/// alive after all is harmless: its steps are idempotent.
+pub const LEASE: Duration = Duration::from_secs(10);
+
+/// A fan's key with what was asked under it.
+pub(crate) struct Key<'a> {
+    pub(crate) user_id: Uuid,
+    pub(crate) key: &'a str,
+    /// SHA-256 of method, path and body.
+    pub(crate) fingerprint: [u8; 32],
+}
+
+/// What is to be done about a request.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Nothing was done under this key.
+    Start,
+    /// The booking was made, the answer was not.
+    Resume(Uuid),
+    /// It was done; this was the answer.
+    Replay(Answer),
+}
+
+/// A stored answer, sent again byte for byte.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+#[derive(FromRow)]
+struct Row {
+    fingerprint: Vec<u8>,
+    booking_id: Option<Uuid>,
+    status: Option<i16>,
+    response: Option<String>,
+    locked_at: jiff_sqlx::Timestamp,
+}
+
+/// # Errors
+/// `IdempotencyMismatch`, `InFlight`
+pub(crate) async fn next(pool: &PgPool, key: &Key<'_>, now: Timestamp) -> Result<Next> {
+    let Some(row) = find(pool, key).await? else { return Ok(Next::Start) };
+    if row.fingerprint != key.fingerprint {
+        return Err(Error::IdempotencyMismatch);
+    }
+    if let Some(answer) = row.answer() {
+        return Ok(Next::Replay(answer));
+    }
+    let dead = now.saturating_sub(LEASE).map_err(anyhow::Error::from)?;
+    if row.locked_at.to_jiff() > dead {
+        return Err(Error::InFlight);
+    }
+    match row.booking_id {
+        Some(booking_id) if take_over(pool, key, row.locked_at.to_jiff(), now).await? => Ok(Next::Resume(booking_id)),
+        _ => Err(Error::InFlight),
+    }
+}
+
+impl Row {
+    fn answer(&self) -> Option<Answer> {
+        Some(Answer { status: u16::try_from(self.status?).ok()?, body: self.response.clone()? })
+    }
+}
+
+async fn find(db: impl PgExecutor<'_>, key: &Key<'_>) -> sqlx::Result<Option<Row>> {
+    sqlx::query_as(
+        "SELECT fingerprint, booking_id, status, response, locked_at FROM idempotency WHERE user_id = $1 AND key = $2",
+    )
+    .bind(key.user_id)
+    .bind(key.key)
+    .fetch_optional(db)
+    .await
+}
+
+/// One of several retries wins.
+async fn take_over(db: impl PgExecutor<'_>, key: &Key<'_>, seen_at: Timestamp, now: Timestamp) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "UPDATE idempotency SET locked_at = $4
+         WHERE user_id = $1 AND key = $2 AND status IS NULL AND locked_at = $3",
+    )
+    .bind(key.user_id)
+    .bind(key.key)
+    .bind(seen_at.to_sqlx())
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// First write of the checkout transaction: false when another request has the key, after waiting for it.
+pub(crate) async fn insert(
+    db: impl PgExecutor<'_>,
+    key: &Key<'_>,
+    booking_id: Uuid,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "INSERT INTO idempotency (user_id, key, fingerprint, booking_id, locked_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (user_id, key) DO NOTHING",
+    )
+    .bind(key.user_id)
+    .bind(key.key)
+    .bind(key.fingerprint.as_slice())
+    .bind(booking_id)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Stores the answer, or returns the one that a request under way at the same time stored before.
+pub(crate) async fn finish(db: impl PgExecutor<'_>, key: &Key<'_>, answer: Answer) -> Result<Answer> {
+    let (status, body): (i16, String) = sqlx::query_as(
+        "UPDATE idempotency SET status = COALESCE(status, $3), response = COALESCE(response, $4)
+         WHERE user_id = $1 AND key = $2 RETURNING status, response",
+    )
+    .bind(key.user_id)
+    .bind(key.key)
+    .bind(i16::try_from(answer.status).map_err(anyhow::Error::from)?)
+    .bind(answer.body)
+    .fetch_one(db)
+    .await?;
+    Ok(Answer { status: u16::try_from(status).map_err(anyhow::Error::from)?, body })
+}
+
+/// The request failed halfway and said so: a retry may resume at once.
+pub(crate) async fn unlock(db: impl PgExecutor<'_>, key: &Key<'_>, now: Timestamp) -> Result<()> {
+    let dead = now.saturating_sub(LEASE * 2).map_err(anyhow::Error::from)?;
+    sqlx::query("UPDATE idempotency SET locked_at = $3 WHERE user_id = $1 AND key = $2 AND status IS NULL")
+        .bind(key.user_id)
+        .bind(key.key)
+        .bind(dead.to_sqlx())
+        .execute(db)
+        .await?;
+    Ok(())
+}

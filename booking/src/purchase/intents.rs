@@ -1,0 +1,63 @@
+//! The booking's payment intent at the provider.
+
+use uuid::Uuid;
+
+use super::attempts::{self, Attempt};
+use super::bookings::{Booking, Status};
+use super::outbox::{self, Job};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::payments::NewIntent;
+
+/// An intent the fan can pay with.
+#[derive(Clone, Debug)]
+pub(crate) struct PayableIntent {
+    pub(crate) intent_id: String,
+    pub(crate) client_secret: Option<String>,
+}
+
+/// The current intent, made at the provider if it was not yet. The attempt's id is the provider's
+/// idempotency key, so asking again after a crash finds the same intent.
+///
+/// # Errors
+/// `BookingExpired` when the booking takes no payment any more; `Provider`.
+pub(crate) async fn ensure(app: &App, booking: &Booking) -> Result<PayableIntent> {
+    let attempt = match attempts::current(&app.pool, booking.booking_id).await? {
+        Some(Attempt { intent_id: Some(intent_id), client_secret, .. }) => {
+            return Ok(PayableIntent { intent_id, client_secret });
+        }
+        Some(attempt) => attempt.attempt_id,
+        None => new_attempt(app, booking).await?,
+    };
+    if booking.status != Status::Pending {
+        return Err(Error::BookingExpired { reason: booking.why() });
+    }
+    let new = NewIntent {
+        amount: booking.total_amount,
+        currency: booking.currency.clone(),
+        booking_id: booking.booking_id,
+        attempt_id: attempt,
+    };
+    // a refusal here is our mistake, not the fan's: nobody has named a card yet
+    let intent = app.stripe.create_intent(&new, &attempt.to_string()).await.map_err(Error::Provider)?;
+    if !attempts::created(&app.pool, attempt, &intent.id, intent.client_secret.as_deref()).await? {
+        // the booking was given up while the provider was asked
+        outbox::enqueue(&app.pool, &Job::Void { intent_id: intent.id }, app.clock.now()).await?;
+        return Err(Error::BookingExpired { reason: booking.why() });
+    }
+    Ok(PayableIntent { intent_id: intent.id, client_secret: intent.client_secret })
+}
+
+/// The provider gave the last intent up, but the booking still has time.
+async fn new_attempt(app: &App, booking: &Booking) -> Result<Uuid> {
+    let now = app.clock.now();
+    if !booking.is_payable(now) {
+        return Err(Error::BookingExpired { reason: booking.why() });
+    }
+    let attempt_id = Uuid::new_v4();
+    if attempts::insert(&app.pool, attempt_id, booking.booking_id, now).await? {
+        Ok(attempt_id)
+    } else {
+        Err(Error::BookingExpired { reason: booking.why() })
+    }
+}

@@ -1,0 +1,57 @@
+//! The background jobs of the money path: each is a `do_once` in its own module.
+
+use std::time::Duration;
+
+use shared::lifecycle::{Job, Lifecycle};
+
+use super::{expiry, outbox, poller, purge, stock};
+use crate::app::App;
+use crate::seats::projection;
+
+/// How often the seat hint in Redis is compared with Postgres.
+const PROJECTION_PERIOD: Duration = Duration::from_secs(5);
+/// How often what is past is forgotten.
+const PURGE_PERIOD: Duration = Duration::from_secs(3_600);
+
+pub(crate) fn spawn(app: &App, lifecycle: &Lifecycle) {
+    let ms = Duration::from_millis;
+    let settings = &app.settings;
+    let jobs = [
+        ("expiry", ms(settings.expiry_poll_ms), Task::Expiry),
+        ("outbox", ms(settings.outbox_poll_ms), Task::Outbox),
+        ("payment poller", ms(settings.payment_poll_ms), Task::Poller),
+        ("stock", ms(settings.stock_report_ms), Task::Stock),
+        ("seat hint", PROJECTION_PERIOD, Task::Projection),
+        ("purge", PURGE_PERIOD, Task::Purge),
+    ];
+    for (name, period, task) in jobs {
+        lifecycle.spawn_every(name, period, Repeated { app: app.clone(), task });
+    }
+}
+
+enum Task {
+    Expiry,
+    Outbox,
+    Poller,
+    Stock,
+    Projection,
+    Purge,
+}
+
+struct Repeated {
+    app: App,
+    task: Task,
+}
+
+impl Job for Repeated {
+    async fn do_once(&mut self) -> anyhow::Result<()> {
+        match self.task {
+            Task::Expiry => expiry::do_once(&self.app).await,
+            Task::Outbox => outbox::drain(&self.app).await,
+            Task::Poller => poller::do_once(&self.app).await,
+            Task::Stock => stock::do_once(&self.app).await,
+            Task::Projection => projection::do_once(&self.app).await,
+            Task::Purge => purge::do_once(&self.app).await,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What must happen after a commit: written by that commit, done at least once, each kind idempotent.
+//!
+//! A job is leased by timestamp, so a worker that dies gives it back by itself; any number of workers in
+//! any number of processes share the table.
+
+mod capture;
+mod void;
+
+use std::time::Duration;
+
+use admission::ids::{DropId, Place};
+use admission::line::EndReason;
+use anyhow::Context as _;
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, PgExecutor};
+use uuid::Uuid;
+
+use crate::app::App;
+
+/// How long a worker has for one job; longer than the provider's client may take.
+const LEASE: Duration = Duration::from_secs(60);
+/// Jobs taken at once, and worked on at the same time.
+const BATCH_MAX: i64 = 32;
+const PARALLEL: usize = 8;
+/// Pause after the first failure; doubles with each, up to the longest.
+const BACKOFF: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// A mail is given up after so many tries (about two days); money never is.
+const MAIL_ATTEMPTS_MAX: i32 = 600;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "body", rename_all = "kebab-case")]
+pub enum Job {
+    /// Take the authorised money of a completed booking.
+    Capture { booking_id: Uuid, intent_id: String },
+    /// Give money back that no ticket stands against: cancel the intent, refund what was taken.
+    Void { intent_id: String },
+    /// The fan has bought: the slot in the line is free.
+    EndPlace { drop_id: String, place: String },
+    /// After the capture only.
+    TicketMail { booking_id: Uuid },
+    /// The capture was refused and the seats are gone.
+    RefusalMail { booking_id: Uuid },
+}
+
+/// Written with the decision it follows from; its id.
+pub async fn enqueue(db: impl PgExecutor<'_>, job: &Job, now: Timestamp) -> crate::error::Result<i64> {
+    let (kind, body) = columns(job)?;
+    let id = sqlx::query_scalar(
+        "INSERT INTO outbox (kind, body, run_at, created_at) VALUES ($1, $2, $3, $3) RETURNING outbox_id",
+    )
+    .bind(kind)
+    .bind(body)
+    .bind(now.to_sqlx())
+    .fetch_one(db)
+    .await?;
+    Ok(id)
+}
+
+/// Unless the same job waits already. Two at the same instant may both be written, which costs a call.
+pub(crate) async fn enqueue_once(db: impl PgExecutor<'_>, job: &Job, now: Timestamp) -> crate::error::Result<()> {
+    let (kind, body) = columns(job)?;
+    sqlx::query(
+        "INSERT INTO outbox (kind, body, run_at, created_at) SELECT $1, $2, $3, $3
+         WHERE NOT EXISTS (SELECT FROM outbox WHERE kind = $1 AND body = $2 AND done_at IS NULL)",
+    )
+    .bind(kind)
+    .bind(body)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+fn columns(job: &Job) -> anyhow::Result<(String, serde_json::Value)> {
+    #[derive(Deserialize)]
+    struct Columns {
+        kind: String,
+        body: serde_json::Value,
+    }
+    let columns: Columns = serde_json::from_value(serde_json::to_value(job)?)?;
+    Ok((columns.kind, columns.body))
+}
+
+#[derive(Debug, FromRow)]
+struct Leased {
+    outbox_id: i64,
+    kind: String,
+    body: serde_json::Value,
+    /// This try included.
+    attempts: i32,
+}
+
+impl Leased {
+    fn job(&self) -> anyhow::Result<Job> {
+        let job = serde_json::json!({ "kind": self.kind, "body": self.body });
+        serde_json::from_value(job).with_context(|| format!("outbox job of kind {}", self.kind))
+    }
+}
+
+/// Does what is due; how many jobs that were.
+pub async fn do_once(app: &App) -> anyhow::Result<usize> {
+    let due = lease_due(&app.pool, app.clock.now()).await?;
+    let count = due.len();
+    futures_util::stream::iter(due).for_each_concurrent(PARALLEL, async |leased| work(app, leased).await).await;
+    Ok(count)
+}
+
+/// Batch after batch until nothing is due, so that a rush does not wait for the next tick.
+pub(crate) async fn drain(app: &App) -> anyhow::Result<()> {
+    while do_once(app).await? > 0 {}
+    Ok(())
+}
+
+/// Does one job now, unless a worker has it. Its failure is the worker's to repeat.
+pub(crate) async fn run_now(app: &App, outbox_id: i64) -> crate::error::Result<()> {
+    if let Some(leased) = lease_one(&app.pool, outbox_id, app.clock.now()).await? {
+        work(app, leased).await;
+    }
+    Ok(())
+}
+
+async fn work(app: &App, leased: Leased) {
+    let finished = match perform(app, &leased).await {
+        Ok(()) => done(&app.pool, leased.outbox_id, None, app.clock.now()).await,
+        Err(error) => {
+            let error = format!("{error:#}");
+            let is_mail = leased.kind.ends_with("-mail");
+            if is_mail && leased.attempts >= MAIL_ATTEMPTS_MAX {
+                tracing::error!(outbox_id = leased.outbox_id, kind = leased.kind, error, "mail given up");
+                done(&app.pool, leased.outbox_id, Some(&error), app.clock.now()).await
+            } else {
+                tracing::warn!(
+                    outbox_id = leased.outbox_id,
+                    kind = leased.kind,
+                    attempts = leased.attempts,
+                    error,
+                    "outbox"
+                );
+                put_back(&app.pool, &leased, &error, app.clock.now()).await
+            }
+        }
+    };
+    if let Err(error) = finished {
+        // the lease runs out and the job is done again, which it must bear
+        tracing::warn!(outbox_id = leased.outbox_id, %error, "outbox: the outcome could not be stored");
+    }
+}
+
+async fn perform(app: &App, leased: &Leased) -> anyhow::Result<()> {
+    match leased.job()? {
+        Job::Capture { booking_id, intent_id } => capture::capture(app, booking_id, &intent_id, leased.attempts).await,
+        Job::Void { intent_id } => void::void(app, &intent_id, leased.attempts).await,
+        Job::EndPlace { drop_id, place } => {
+            let drop = DropId::parse(&drop_id).context("a drop's id")?;
+            let place = Place::parse(&place).context("a place")?;
+            Ok(app.line.end_place(&drop, place, EndReason::Finished).await?)
+        }
+        Job::TicketMail { booking_id } => app.notifier.send_tickets(app, booking_id).await,
+        Job::RefusalMail { booking_id } => app.notifier.send_refusal(app, booking_id).await,
+    }
+}
+
+async fn lease_due(db: impl PgExecutor<'_>, now: Timestamp) -> anyhow::Result<Vec<Leased>> {
+    Ok(sqlx::query_as(
+        "UPDATE outbox SET attempts = attempts + 1, run_at = $2 WHERE outbox_id IN (
+             SELECT outbox_id FROM outbox WHERE done_at IS NULL AND run_at <= $1
+             ORDER BY run_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+         RETURNING outbox_id, kind, body, attempts",
+    )
+    .bind(now.to_sqlx())
+    .bind(now.saturating_add(LEASE)?.to_sqlx())
+    .bind(BATCH_MAX)
+    .fetch_all(db)
+    .await?)
+}
+
+async fn lease_one(db: impl PgExecutor<'_>, outbox_id: i64, now: Timestamp) -> crate::error::Result<Option<Leased>> {
+    let until = now.saturating_add(LEASE).map_err(anyhow::Error::from)?;
+    Ok(sqlx::query_as(
+        "UPDATE outbox SET attempts = attempts + 1, run_at = $3
+         WHERE outbox_id = $1 AND done_at IS NULL AND run_at <= $2
+         RETURNING outbox_id, kind, body, attempts",
+    )
+    .bind(outbox_id)
+    .bind(now.to_sqlx())
+    .bind(until.to_sqlx())
+    .fetch_optional(db)
+    .await?)
+}
+
+async fn done(db: impl PgExecutor<'_>, outbox_id: i64, last_error: Option<&str>, now: Timestamp) -> anyhow::Result<()> {
+    sqlx::query("UPDATE outbox SET done_at = $2, last_error = COALESCE($3, last_error) WHERE outbox_id = $1")
+        .bind(outbox_id)
+        .bind(now.to_sqlx())
+        .bind(last_error)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn put_back(db: impl PgExecutor<'_>, leased: &Leased, error: &str, now: Timestamp) -> anyhow::Result<()> {
+    let run_at = now.saturating_add(backoff(leased.attempts))?;
+    sqlx::query("UPDATE outbox SET run_at = $2, last_error = $3 WHERE outbox_id = $1 AND done_at IS NULL")
+        .bind(leased.outbox_id)
+        .bind(run_at.to_sqlx())
+        .bind(error)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+fn backoff(attempts: i32) -> Duration {
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
+    (BACKOFF * 2_u32.pow(doublings)).min(BACKOFF_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_survives_its_columns() {
+        let job = Job::Capture { booking_id: Uuid::nil(), intent_id: "pi_1".to_owned() };
+        let (kind, body) = columns(&job).unwrap();
+        assert_eq!(kind, "capture");
+        assert_eq!(Leased { outbox_id: 1, kind, body, attempts: 1 }.job().unwrap(), job);
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_five_minutes() {
+        let seconds: Vec<u64> = [1, 2, 3, 9, 10, 600].map(|attempts| backoff(attempts).as_secs()).to_vec();
+        assert_eq!(seconds, [1, 2, 4, 256, 300, 300]);
+    }
+}

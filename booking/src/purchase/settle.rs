@@ -1,0 +1,108 @@
+//! One idempotent answer to "what became of the payment?", whoever asks: confirm, webhook, poller, expiry.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::bookings::{self, Booking, Status};
+use super::decision::{Verdict, judge};
+use super::outbox::{self, Job};
+use super::release::{self, Reason};
+use super::sell::{self, Sold};
+use super::{attempts, tickets};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::metrics::BOOKINGS;
+use crate::payments::Intent;
+
+/// Where a booking stands after the provider was asked.
+#[derive(Debug)]
+pub enum Settled {
+    /// Sold; `capture` is the job that takes the money when this call has sold it.
+    Completed { capture: Option<i64> },
+    /// Not paid yet.
+    Pending { next_action: Option<Value>, declined: Option<Declined>, in_bank: bool },
+    /// Cancelled.
+    Over { reason: String },
+}
+
+/// Why the last card was refused.
+#[derive(Debug)]
+pub struct Declined {
+    pub code: String,
+    /// Written for the person who pays.
+    pub message: String,
+}
+
+/// Fetches every intent of the booking and acts on it.
+///
+/// # Errors
+/// `Provider` when an intent cannot be fetched: nothing is concluded then.
+pub async fn settle(app: &App, booking_id: Uuid) -> Result<Settled> {
+    let mut booking = find(app, booking_id).await?;
+    let mut waiting = Settled::Pending { next_action: None, declined: None, in_bank: false };
+    let mut capture = None;
+    for intent_id in attempts::intents_of(&app.pool, booking_id).await? {
+        if booking.status == Status::Completed && booking.intent_id.as_ref() == Some(&intent_id) {
+            continue; // it won; the outbox takes the money
+        }
+        let intent = app.stripe.fetch(&intent_id).await.map_err(Error::Provider)?;
+        match judge(&booking, &intent) {
+            Verdict::Sell => {
+                capture = sell(app, &booking, &intent).await?;
+                booking = find(app, booking_id).await?;
+                if judge(&booking, &intent) == Verdict::Void {
+                    void(app, intent.id).await?;
+                }
+            }
+            Verdict::Void => void(app, intent.id).await?,
+            Verdict::Wait => waiting = still_waiting(intent),
+            Verdict::Gone => attempts::void_intent(&app.pool, &intent.id).await?,
+            Verdict::Won => {}
+        }
+    }
+    Ok(match booking.status {
+        Status::Completed => Settled::Completed { capture },
+        Status::Pending => waiting,
+        Status::Cancelled => Settled::Over { reason: booking.why() },
+    })
+}
+
+async fn find(app: &App, booking_id: Uuid) -> Result<Booking> {
+    bookings::find(&app.pool, booking_id).await?.ok_or(Error::BookingUnknown)
+}
+
+/// The capture job, if the tickets were sold by this call.
+async fn sell(app: &App, booking: &Booking, intent: &Intent) -> Result<Option<i64>> {
+    match sell::sell(&app.pool, booking.booking_id, &intent.id, app.clock.now()).await? {
+        Sold::Now { capture } => {
+            metrics::counter!(BOOKINGS, "outcome" => "completed").increment(1);
+            let ordinals = tickets::ordinals_of(&app.pool, booking.booking_id).await?;
+            app.seats.holds.mark(&app.redis, booking.event_id, booking.booking_id, &ordinals, None).await;
+            Ok(Some(capture))
+        }
+        Sold::Before => Ok(None),
+        Sold::Lost => {
+            tracing::warn!(booking_id = %booking.booking_id, "paid for, but the tickets are gone: voided");
+            release::release(app, booking.booking_id, Reason::PaymentLost).await?;
+            Ok(None)
+        }
+    }
+}
+
+async fn void(app: &App, intent_id: String) -> Result<()> {
+    outbox::enqueue_once(&app.pool, &Job::Void { intent_id }, app.clock.now()).await?;
+    Ok(())
+}
+
+fn still_waiting(intent: Intent) -> Settled {
+    use crate::payments::IntentStatus as I;
+    let declined = intent.last_payment_error.filter(|_| intent.status == I::RequiresPaymentMethod);
+    Settled::Pending {
+        next_action: intent.next_action,
+        declined: declined.map(|error| Declined {
+            code: error.decline_code.or(error.code).unwrap_or_default(),
+            message: error.message.unwrap_or_default(),
+        }),
+        in_bank: matches!(intent.status, I::RequiresAction | I::Processing),
+    }
+}

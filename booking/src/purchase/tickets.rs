@@ -1,0 +1,120 @@
+//! The tickets table, as far as buying goes.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{FromRow, PgExecutor};
+use uuid::Uuid;
+
+/// A ticket that may be had: locked, available, without a live claim when it was read.
+#[derive(Debug, FromRow)]
+pub(crate) struct Locked {
+    pub(crate) ticket_id: i64,
+    pub(crate) ordinal: i32,
+    /// Minor units.
+    pub(crate) price: i64,
+}
+
+/// What a booking lists.
+#[derive(Clone, Debug, FromRow, serde::Serialize)]
+pub(crate) struct Line {
+    pub(crate) ticket_id: i64,
+    pub(crate) seat: String,
+    /// Minor units.
+    pub(crate) price: i64,
+}
+
+/// Locks the available ones among these in ticket order, waiting for whoever has them.
+pub(crate) async fn lock(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<Vec<Locked>> {
+    sqlx::query_as(
+        "SELECT ticket_id, ordinal, price FROM tickets
+         WHERE ticket_id = ANY($1) AND status = 'available' ORDER BY ticket_id FOR UPDATE",
+    )
+    .bind(ticket_ids)
+    .fetch_all(db)
+    .await
+}
+
+/// Locks the available, unclaimed ones among these that nobody else is deciding about.
+pub(crate) async fn lock_free(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<Vec<Locked>> {
+    sqlx::query_as(
+        "SELECT ticket_id, ordinal, price FROM tickets t
+         WHERE ticket_id = ANY($1) AND status = 'available'
+           AND NOT EXISTS (SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold'))
+         ORDER BY ticket_id FOR UPDATE SKIP LOCKED",
+    )
+    .bind(ticket_ids)
+    .fetch_all(db)
+    .await
+}
+
+/// Which of these the booking cannot have, by ordinal.
+pub(crate) async fn unavailable(
+    db: impl PgExecutor<'_>,
+    ticket_ids: &[i64],
+    booking_id: Uuid,
+) -> sqlx::Result<Vec<i32>> {
+    sqlx::query_scalar(
+        "SELECT ordinal FROM tickets t
+         WHERE ticket_id = ANY($1) AND (status <> 'available'
+            OR EXISTS (SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')
+                                              AND c.booking_id <> $2))
+         ORDER BY ordinal",
+    )
+    .bind(ticket_ids)
+    .bind(booking_id)
+    .fetch_all(db)
+    .await
+}
+
+/// Available → purchased for every ticket the booking's claims have sold; how many there were.
+pub(crate) async fn purchase(
+    db: impl PgExecutor<'_>,
+    booking_id: Uuid,
+    user_id: Uuid,
+    now: Timestamp,
+) -> sqlx::Result<u64> {
+    let done = sqlx::query(
+        "UPDATE tickets SET status = 'purchased', user_id = $2, booking_id = $1, purchase_date = $3
+         WHERE status = 'available'
+           AND ticket_id IN (SELECT ticket_id FROM claims WHERE booking_id = $1 AND state = 'sold')",
+    )
+    .bind(booking_id)
+    .bind(user_id)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// The sale is undone: purchased → available.
+pub(crate) async fn give_back(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<u64> {
+    let done = sqlx::query(
+        "UPDATE tickets SET status = 'available', user_id = NULL, booking_id = NULL, purchase_date = NULL
+         WHERE booking_id = $1 AND status = 'purchased'",
+    )
+    .bind(booking_id)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// What the booking is or was about, in ticket order.
+pub(crate) async fn of_booking(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Vec<Line>> {
+    sqlx::query_as(
+        "SELECT t.ticket_id, t.seat_number AS seat, t.price FROM claims c JOIN tickets t USING (ticket_id)
+         WHERE c.booking_id = $1 ORDER BY t.ordinal",
+    )
+    .bind(booking_id)
+    .fetch_all(db)
+    .await
+}
+
+/// The ordinals of a booking's tickets.
+pub(crate) async fn ordinals_of(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Vec<u32>> {
+    let ordinals: Vec<i32> =
+        sqlx::query_scalar("SELECT t.ordinal FROM claims c JOIN tickets t USING (ticket_id) WHERE c.booking_id = $1")
+            .bind(booking_id)
+            .fetch_all(db)
+            .await?;
+    Ok(ordinals.into_iter().filter_map(|ordinal| u32::try_from(ordinal).ok()).collect())
+}

@@ -1,0 +1,50 @@
+//! All URLs of the booking role.
+//!
+//! The middleware every role shares (request ids, limits, logging, the cross-site
+//! guard) is put around this router by `shared::http::front`. Only rate limits stand
+//! here, on the routes they guard: the outermost layer, so that a refused request
+//! costs neither a body nor a password hash.
+
+pub(crate) mod accounts;
+pub(crate) mod booking;
+pub(crate) mod cached;
+pub(crate) mod cancel;
+pub(crate) mod checkout;
+pub(crate) mod confirm;
+pub(crate) mod details;
+pub(crate) mod layout;
+pub(crate) mod search;
+pub(crate) mod seats;
+pub(crate) mod sessions;
+pub(crate) mod webhook;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use shared::rate_limit::limited;
+
+use crate::app::App;
+
+pub(crate) fn router(app: App) -> Router {
+    let limits = &app.limits;
+    let (sign_in, registration, checkout) =
+        (limited(limits.sign_in.clone()), limited(limits.registration.clone()), limited(limits.checkout.clone()));
+    Router::new()
+        // reading, open to everybody
+        .route("/events/search", get(search::search))
+        .route("/events/details/{event_id}", get(details::details))
+        .route("/events/{event_id}/seats", get(seats::snapshot))
+        .route("/layouts/{hash}", get(layout::layout))
+        // accounts
+        .route("/accounts", post(accounts::register).layer(registration))
+        .route("/sessions", post(sessions::sign_in).layer(sign_in).delete(sessions::sign_out))
+        // buying takes an admission; after checkout the account is enough
+        .route("/booking/checkout", post(checkout::checkout).layer(checkout))
+        .route("/booking/confirm", post(confirm::confirm))
+        .route("/booking/{booking_id}", get(booking::show))
+        .route("/booking/{booking_id}/cancel", post(cancel::cancel))
+        // the provider's own calls, signed
+        .route("/payments/stripe/webhook", post(webhook::receive))
+        .with_state(app)
+}

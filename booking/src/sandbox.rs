@@ -1,0 +1,55 @@
+//! A small, honest stand-in for Stripe: the part of its HTTP API that booking speaks, with the same states,
+//! refusals and idempotency rules, so that the code that runs in the demo is the code that runs in production.
+//!
+//! An intent's life is pure ([`intent`]); a [`command`] turns a request into a decision; the [`provider`] runs one
+//! decision at a time per intent and answers only once the [`ledger`] has it on disk; [`webhooks`] then tell the
+//! shop, signed and again until it listens. Killing the process loses nothing it has answered.
+//!
+//! It is not Stripe where that would only be in the way: it takes amounts below Stripe's minimum, does not end
+//! authorisations after a week, and knows cards by their test names only (see [`card`]).
+
+mod card;
+mod command;
+mod intent;
+mod refund;
+
+mod book;
+mod ledger;
+mod provider;
+mod webhooks;
+
+mod auth;
+mod error;
+mod form;
+mod idempotency;
+mod routes;
+
+use std::path::PathBuf;
+
+use axum::Router;
+use secrecy::SecretString;
+use serde::Deserialize;
+use shared::{clock::Clock, lifecycle::Lifecycle};
+
+/// Keys are made up by whoever runs the sandbox; booking has to be given the same.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The append-only file everything is in; made if it does not exist, used by one process at a time.
+    pub ledger: PathBuf,
+    pub secret_key: SecretString,
+    pub publishable_key: String,
+    pub webhook_secret: SecretString,
+    /// Where events are sent; without it there are none.
+    pub webhook_url: Option<String>,
+}
+
+/// Replays the ledger and starts its writer and the webhooks on the lifecycle. Runs inside a Tokio runtime.
+///
+/// # Errors
+/// When the ledger cannot be read, is damaged anywhere but at its torn end, or is used by another process.
+#[expect(clippy::needless_pass_by_value, reason = "a handle, taken like the other roles take theirs")]
+pub fn build(settings: Settings, clock: Clock, lifecycle: Lifecycle) -> anyhow::Result<Router> {
+    let provider = provider::Provider::start(settings, clock, &lifecycle)?;
+    Ok(routes::router(provider))
+}

@@ -1,0 +1,111 @@
+//! Settings of the booking role, under `[booking]` in the file.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use shared::rate_limit::Quota;
+
+/// Everything an operator may tune about selling. All durations carry their unit in the name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// How long seats stay held for a fan who has not paid, in seconds.
+    pub hold_s: u64,
+    /// How long an unpaid booking may keep its seats beyond the hold while the
+    /// provider cannot be asked or the bank is still deciding, in seconds.
+    pub expiry_cap_s: u64,
+    /// Tickets one checkout may ask for; a drop's own `max_per_fan` may be lower.
+    pub tickets_max: u32,
+    /// Life of a fan's session, in days.
+    pub session_days: u32,
+    /// How old a shown availability or seat map may be, in milliseconds.
+    pub availability_ms: u64,
+    /// How often the search index looks for changes it was not told of, in milliseconds.
+    pub index_poll_ms: u64,
+    /// Memory of the index writer, in bytes (Tantivy wants at least 15 MB).
+    pub index_writer_bytes: usize,
+    /// How long Redis may take to answer a seat hold before Postgres decides alone, in milliseconds.
+    pub hold_timeout_ms: u64,
+    /// How often sold and held counts are reported to the line, in milliseconds.
+    pub stock_report_ms: u64,
+    /// How often expired bookings are looked for, in milliseconds.
+    pub expiry_poll_ms: u64,
+    /// How often the outbox is looked at, in milliseconds.
+    pub outbox_poll_ms: u64,
+    /// How often open payments are compared with the provider, in milliseconds.
+    pub payment_poll_ms: u64,
+    /// `smtp://` or `smtps://` with credentials; without it mail is only logged as skipped.
+    pub smtp_url: Option<SecretString>,
+    /// Sender of all mail.
+    pub mail_from: String,
+    pub stripe: Stripe,
+    pub limits: Quotas,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hold_s: 600,
+            expiry_cap_s: 900,
+            tickets_max: 8,
+            session_days: 30,
+            availability_ms: 1_000,
+            index_poll_ms: 1_000,
+            index_writer_bytes: 32_000_000,
+            hold_timeout_ms: 250,
+            stock_report_ms: 250,
+            expiry_poll_ms: 1_000,
+            outbox_poll_ms: 250,
+            payment_poll_ms: 2_000,
+            smtp_url: None,
+            mail_from: "Onsale <tickets@localhost>".to_owned(),
+            stripe: Stripe::default(),
+            limits: Quotas::default(),
+        }
+    }
+}
+
+/// The payment provider: Stripe, or anything that speaks its API (the sandbox role does).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stripe {
+    /// Origin of the API; `/v1/…` is appended.
+    pub api_base: String,
+    pub secret_key: SecretString,
+    /// Handed to browsers with the client secret.
+    pub publishable_key: String,
+    /// Signs the webhooks we receive.
+    pub webhook_secret: SecretString,
+    /// How old a signed webhook may be, in seconds.
+    pub webhook_tolerance_s: u64,
+}
+
+impl Default for Stripe {
+    fn default() -> Self {
+        Self {
+            api_base: "https://api.stripe.com".to_owned(),
+            secret_key: SecretString::default(),
+            publishable_key: String::new(),
+            webhook_secret: SecretString::default(),
+            webhook_tolerance_s: 300,
+        }
+    }
+}
+
+/// Rates a client address may use the costly endpoints at.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quotas {
+    pub sign_in: Quota,
+    pub registration: Quota,
+    pub checkout: Quota,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            sign_in: Quota { per_minute: 30, burst: 10 },
+            registration: Quota { per_minute: 20, burst: 10 },
+            checkout: Quota { per_minute: 120, burst: 30 },
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Tests of the booking role over real Postgres and Redis, one binary.
+
+mod accounts;
+mod catalogue;
+mod fixture;
+mod purchase;
+mod sandbox;
+mod search;

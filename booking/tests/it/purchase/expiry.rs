@@ -1,0 +1,127 @@
+//! Time is up: what happens to the seats, and to the money.
+
+use booking::Deps;
+use booking::purchase::expiry;
+use shared::lifecycle::Lifecycle;
+
+use super::*;
+
+async fn state(fixture: &Fixture, buyer: &Buyer, id: Uuid) -> String {
+    look(fixture, &buyer.fan, id).await.body["status"].as_str().expect("a status").to_owned()
+}
+
+#[tokio::test]
+async fn an_unpaid_booking_frees_its_seats() {
+    let fixture = still().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (late, next) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let id = booked(&fixture, &late, &sale, &["A-1", "A-2"]).await.booking_id();
+
+    expiry::do_once(&fixture.app).await.unwrap();
+    assert_eq!(state(&fixture, &late, id).await, "pending");
+    fixture.clock.advance(seconds(601));
+    let too_late = confirm(&fixture, &late.fan, id, Some("pm_card_visa")).await;
+    assert_eq!(too_late.told(), (410, "booking-expired"), "no new attempt, swept or not");
+    expiry::do_once(&fixture.app).await.unwrap();
+
+    let seen = look(&fixture, &late.fan, id).await;
+    assert_eq!((&seen.body["status"], &seen.body["reason"]), (&json!("cancelled"), &json!("expired")));
+    assert_eq!(live_claims(&fixture).await, 0);
+    assert_eq!(count(&fixture, "SELECT sum(quantity) FROM fan_limits").await, 0);
+    assert_eq!(intent_status(&fixture, id).await, "canceled");
+    drain_outbox(&fixture).await;
+    assert_eq!(intent_status(&fixture, id).await, "canceled");
+    let told = confirm(&fixture, &late.fan, id, None).await;
+    assert_eq!(told.told(), (410, "booking-expired"));
+    booked(&fixture, &next, &sale, &["A-1", "A-2"]).await;
+}
+
+#[tokio::test]
+async fn a_payment_that_was_authorised_in_time_wins() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    fixture.clock.advance(seconds(700));
+    expiry::do_once(&fixture.app).await.unwrap();
+    assert_eq!(state(&fixture, &buyer, booking.booking_id()).await, "completed");
+    drain_outbox(&fixture).await;
+    assert_eq!(intent_status(&fixture, booking.booking_id()).await, "succeeded");
+}
+
+#[tokio::test]
+async fn the_hold_waits_for_the_bank_but_not_for_ever() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (patient, unlucky) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let mut ids = Vec::new();
+    for (buyer, seat) in [(&patient, "A-1"), (&unlucky, "A-2")] {
+        let id = booked(&fixture, buyer, &sale, &[seat]).await.booking_id();
+        let asked = confirm(&fixture, &buyer.fan, id, Some("pm_card_threeDSecure2Required")).await;
+        assert_eq!(asked.status, 202);
+        ids.push(id);
+    }
+    fixture.clock.advance(seconds(601 + 800));
+    expiry::do_once(&fixture.app).await.unwrap();
+    assert_eq!(live_claims(&fixture).await, 2, "the bank is still asking");
+
+    fixture.challenge(&intent_id(&fixture, ids[0]).await, true).await;
+    assert_eq!(confirm(&fixture, &patient.fan, ids[0], None).await.status, 200);
+    fixture.clock.advance(seconds(200));
+    expiry::do_once(&fixture.app).await.unwrap();
+    assert_eq!(state(&fixture, &unlucky, ids[1]).await, "cancelled");
+    assert_eq!(intent_status(&fixture, ids[1]).await, "canceled");
+    assert_eq!((live_claims(&fixture).await, purchased(&fixture).await), (1, 1));
+}
+
+#[tokio::test]
+async fn while_the_provider_is_down_seats_are_freed_at_the_cap_and_late_money_is_voided() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (one, next) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let booking = booked(&fixture, &one, &sale, &["A-1"]).await;
+    let id = booking.booking_id();
+    let (healthy_url, healthy_app) = (fixture.url.clone(), fixture.app.clone());
+
+    let mut fixture = without_provider(fixture).await;
+    fixture.clock.advance(seconds(700));
+    expiry::do_once(&fixture.app).await.unwrap();
+    assert_eq!(live_claims(&fixture).await, 1, "nobody knows whether it was paid");
+    fixture.clock.advance(seconds(900));
+    expiry::do_once(&fixture.app).await.unwrap();
+    assert_eq!(live_claims(&fixture).await, 0);
+
+    // the provider is back, and the fan had authorised
+    (fixture.url, fixture.app) = (healthy_url, healthy_app);
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    booking::purchase::settle::settle(&fixture.app, id).await.unwrap();
+    assert_eq!(purchased(&fixture).await, 0);
+    drain_outbox(&fixture).await;
+    assert_eq!(intent_status(&fixture, id).await, "canceled");
+    let token = fixture.admit(&sale.drop, &next.fan.visitor);
+    let next = Buyer { token, ..next };
+    booked(&fixture, &next, &sale, &["A-1"]).await;
+}
+
+/// The same world behind a second booking process that cannot reach the provider.
+pub(super) async fn without_provider(mut fixture: Fixture) -> Fixture {
+    let mut settings = fixture.app.settings.clone();
+    // a port that was free a moment ago
+    let listener = crate::fixture::listen();
+    settings.stripe.api_base = format!("http://{}", listener.local_addr().expect("bound"));
+    drop(listener);
+    let deps = Deps {
+        pool: fixture.world.pool.clone(),
+        redis: fixture.world.redis.clone(),
+        keyring: shared::testing::keyring(),
+        clock: fixture.clock.clone(),
+        public_url: crate::fixture::ISSUER.to_owned(),
+        lifecycle: Lifecycle::new(),
+        data_dir: fixture.data_dir.path().join("second"),
+    };
+    let (router, app) = booking::build(settings, deps).await.expect("booking starts");
+    fixture.url = shared::testing::serve(router).await;
+    fixture.app = app;
+    fixture
+}

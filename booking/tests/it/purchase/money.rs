@@ -1,0 +1,266 @@
+//! Money moves only for tickets, whoever tells us about it, how often and how late.
+
+use super::*;
+use crate::fixture::WEBHOOK_SECRET;
+
+async fn webhook(fixture: &Fixture, event_id: &str, kind: &str, intent_id: &str) -> u16 {
+    let body =
+        json!({ "id": event_id, "type": kind, "data": { "object": { "id": intent_id, "status": "succeeded" } } });
+    let body = body.to_string();
+    let secret = fixture_secret(fixture);
+    let signature = booking::payments::signature::sign(&secret, body.as_bytes(), fixture.clock.now());
+    deliver(fixture, body, &signature).await
+}
+
+fn fixture_secret(fixture: &Fixture) -> String {
+    use secrecy::ExposeSecret as _;
+    fixture.app.settings.stripe.webhook_secret.expose_secret().to_owned()
+}
+
+async fn deliver(fixture: &Fixture, body: String, signature: &str) -> u16 {
+    let url = format!("{}/payments/stripe/webhook", fixture.url);
+    let request = fixture.http.post(url).header("Stripe-Signature", signature).body(body);
+    request.send().await.expect("booking answers").status().as_u16()
+}
+
+#[tokio::test]
+async fn a_webhook_completes_what_the_browser_forgot() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    let intent = intent_id(&fixture, booking.booking_id()).await;
+
+    // a payload is never trusted: nothing was authorised yet
+    let capturable = "payment_intent.amount_capturable_updated";
+    assert_eq!(webhook(&fixture, "evt_0", capturable, &intent).await, 200);
+    assert_eq!(purchased(&fixture).await, 0);
+
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    for _ in 0..2 {
+        assert_eq!(webhook(&fixture, "evt_1", capturable, &intent).await, 200);
+    }
+    assert_eq!(webhook(&fixture, "evt_2", capturable, &intent).await, 200);
+    assert_eq!(purchased(&fixture).await, 1);
+    assert_eq!(intent_status(&fixture, booking.booking_id()).await, "requires_capture");
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'capture'").await, 1);
+    drain_outbox(&fixture).await;
+    assert_eq!(intent_status(&fixture, booking.booking_id()).await, "succeeded");
+    assert_eq!(webhook(&fixture, "evt_3", "payment_intent.succeeded", &intent).await, 200);
+    assert_eq!(webhook(&fixture, "evt_4", capturable, "pi_unknown").await, 200);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'void'").await, 0);
+}
+
+#[tokio::test]
+async fn a_forged_webhook_is_refused() {
+    let fixture = still().await;
+    let body = json!({ "id": "evt", "type": "payment_intent.succeeded", "data": { "object": { "id": "pi_1" } } });
+    let now = fixture.clock.now();
+    let forged = booking::payments::signature::sign("whsec_forged", body.to_string().as_bytes(), now);
+    assert_eq!(deliver(&fixture, body.to_string(), &forged).await, 400);
+    let old = booking::payments::signature::sign(WEBHOOK_SECRET, body.to_string().as_bytes(), now - seconds(3_600));
+    assert_eq!(deliver(&fixture, body.to_string(), &old).await, 400);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM webhook_events").await, 0);
+}
+
+#[tokio::test]
+async fn the_sandbox_tells_us_itself() {
+    let fixture = Fixture::start().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    let deadline = tokio::time::Instant::now() + seconds(20);
+    while look(&fixture, &buyer.fan, booking.booking_id()).await.body["captured_at"].is_null() {
+        assert!(tokio::time::Instant::now() < deadline, "webhook, decision, capture");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(intent_status(&fixture, booking.booking_id()).await, "succeeded");
+}
+
+#[tokio::test]
+async fn the_poller_finds_what_nobody_told() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    booking::purchase::poller::do_once(&fixture.app).await.unwrap();
+    assert_eq!(purchased(&fixture).await, 0, "too young to be asked about");
+    fixture.clock.advance(seconds(30));
+    booking::purchase::poller::do_once(&fixture.app).await.unwrap();
+    assert_eq!(purchased(&fixture).await, 1);
+}
+
+#[tokio::test]
+async fn a_refused_capture_undoes_the_sale() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1", "A-2"]).await;
+    let id = booking.booking_id();
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    let settled = booking::purchase::settle::settle(&fixture.app, id).await.unwrap();
+    assert!(matches!(settled, booking::purchase::settle::Settled::Completed { capture: Some(_) }));
+    assert_eq!(purchased(&fixture).await, 2);
+
+    // the authorisation is withdrawn between the decision and the capture
+    at_provider(&fixture, &intent_id(&fixture, id).await, "cancel").await;
+    drain_outbox(&fixture).await;
+    let seen = look(&fixture, &buyer.fan, id).await;
+    assert_eq!((&seen.body["status"], &seen.body["reason"]), (&json!("cancelled"), &json!("capture-refused")));
+    assert_eq!((purchased(&fixture).await, live_claims(&fixture).await), (0, 0));
+    assert_eq!(count(&fixture, "SELECT sum(quantity) FROM fan_limits").await, 0);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'refusal-mail'").await, 1);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'ticket-mail'").await, 0);
+
+    let next = super::buyer(&fixture, &sale).await;
+    booked(&fixture, &next, &sale, &["A-1", "A-2"]).await;
+}
+
+#[tokio::test]
+async fn an_authorisation_for_another_amount_buys_nothing() {
+    let fixture = still().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
+    sqlx::query("UPDATE bookings SET total_amount = total_amount + 1").execute(&fixture.world.pool).await.unwrap();
+    assert_eq!(confirm(&fixture, &buyer.fan, id, Some("pm_card_visa")).await.status, 202);
+    assert_eq!(purchased(&fixture).await, 0);
+    drain_outbox(&fixture).await;
+    assert_eq!(intent_status(&fixture, id).await, "canceled");
+}
+
+#[tokio::test]
+async fn an_authorisation_for_another_booking_buys_nothing() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (one, two) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let paid = booked(&fixture, &one, &sale, &["A-1"]).await;
+    let unpaid = booked(&fixture, &two, &sale, &["A-2"]).await;
+    authorise_in_browser(&fixture, &paid, "pm_card_visa").await;
+    // somebody swaps the intents in our own books
+    let intent = intent_id(&fixture, paid.booking_id()).await;
+    sqlx::query("DELETE FROM payment_attempts WHERE booking_id = $1")
+        .bind(unpaid.booking_id())
+        .execute(&fixture.world.pool)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE payment_attempts SET booking_id = $1 WHERE intent_id = $2")
+        .bind(unpaid.booking_id())
+        .bind(&intent)
+        .execute(&fixture.world.pool)
+        .await
+        .unwrap();
+    assert_eq!(confirm(&fixture, &two.fan, unpaid.booking_id(), None).await.status, 202);
+    assert_eq!(purchased(&fixture).await, 0);
+}
+
+/// A second intent for a booking, as a second attempt would have made it; its id.
+async fn second_intent(fixture: &Fixture, booking_id: Uuid, amount: i64) -> String {
+    let (amount, booking) = (amount.to_string(), booking_id.to_string());
+    let form = [
+        ("amount", amount.as_str()),
+        ("currency", "usd"),
+        ("capture_method", "manual"),
+        ("payment_method_types[0]", "card"),
+        ("metadata[booking_id]", booking.as_str()),
+    ];
+    let url = format!("{}/v1/payment_intents", fixture.sandbox_url);
+    let request = fixture.http.post(url).bearer_auth(SECRET_KEY).form(&form);
+    let intent: Value = request.send().await.expect("the sandbox answers").json().await.expect("JSON");
+    let intent_id = intent["id"].as_str().expect("an id").to_owned();
+    sqlx::query(
+        "INSERT INTO payment_attempts (attempt_id, booking_id, intent_id, status, created_at)
+         VALUES ($1, $2, $3, 'created', now() - interval '1 hour')",
+    )
+    .bind(Uuid::new_v4())
+    .bind(booking_id)
+    .bind(&intent_id)
+    .execute(&fixture.world.pool)
+    .await
+    .expect("an attempt");
+    intent_id
+}
+
+async fn statuses(fixture: &Fixture) -> Vec<String> {
+    let mut statuses: Vec<String> =
+        fixture.intents().await.iter().map(|intent| intent["status"].as_str().unwrap_or_default().to_owned()).collect();
+    statuses.sort_unstable();
+    statuses
+}
+
+#[tokio::test]
+async fn who_pays_twice_is_charged_once() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    let second = second_intent(&fixture, booking.booking_id(), 1_000).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    let url = format!("{}/v1/payment_intents/{second}/confirm", fixture.sandbox_url);
+    let request = fixture.http.post(url).bearer_auth(SECRET_KEY).form(&[("payment_method", "pm_card_visa")]);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(statuses(&fixture).await, ["requires_capture", "requires_capture"]);
+
+    assert_eq!(confirm(&fixture, &buyer.fan, booking.booking_id(), None).await.status, 200);
+    drain_outbox(&fixture).await;
+    assert_eq!(statuses(&fixture).await, ["canceled", "succeeded"]);
+}
+
+#[tokio::test]
+async fn an_attempt_the_provider_gave_up_makes_room_for_another() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
+    at_provider(&fixture, &intent_id(&fixture, id).await, "cancel").await;
+    assert_eq!(confirm(&fixture, &buyer.fan, id, Some("pm_card_visa")).await.status, 202);
+    assert_eq!(confirm(&fixture, &buyer.fan, id, Some("pm_card_visa")).await.status, 200);
+    assert_eq!(statuses(&fixture).await, ["canceled", "succeeded"]);
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_died_is_done_by_the_next() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    booking::purchase::settle::settle(&fixture.app, booking.booking_id()).await.unwrap();
+
+    // leased, captured at the provider, and killed before that was written down
+    let leased = fixture.clock.now() + seconds(60);
+    sqlx::query("UPDATE outbox SET attempts = 1, run_at = $1::timestamptz WHERE kind = 'capture'")
+        .bind(leased.to_string())
+        .execute(&fixture.world.pool)
+        .await
+        .unwrap();
+    at_provider(&fixture, &intent_id(&fixture, booking.booking_id()).await, "capture").await;
+    drain_outbox(&fixture).await;
+    assert!(look(&fixture, &buyer.fan, booking.booking_id()).await.body["captured_at"].is_null());
+
+    fixture.clock.advance(seconds(61));
+    drain_outbox(&fixture).await;
+    assert!(look(&fixture, &buyer.fan, booking.booking_id()).await.body["captured_at"].is_string());
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'ticket-mail'").await, 1);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE done_at IS NULL").await, 0);
+}
+
+#[tokio::test]
+async fn finished_jobs_are_forgotten_after_a_month() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
+    let intent = intent_id(&fixture, id).await;
+    assert_eq!(webhook(&fixture, "evt_1", "payment_intent.created", &intent).await, 200);
+    assert_eq!(confirm(&fixture, &buyer.fan, id, Some("pm_card_visa")).await.status, 200);
+    drain_outbox(&fixture).await;
+    booking::purchase::purge::do_once(&fixture.app).await.unwrap();
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox").await, 3, "capture, end-place, ticket-mail");
+    fixture.clock.advance(seconds(31 * 86_400));
+    booking::purchase::purge::do_once(&fixture.app).await.unwrap();
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox").await, 0);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM webhook_events").await, 0);
+}
