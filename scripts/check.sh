@@ -1,0 +1,41 @@
+#!/bin/sh
+# Everything that can be said without running the program. The same here and in CI.
+set -eu
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+skip() { printf 'NOT CHECKED: %s\n' "$*"; }
+
+step "format"
+cargo fmt --all --check
+
+step "clippy"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+step "one TLS stack: neither ring nor OpenSSL in the tree"
+for crate in ring openssl-sys; do
+    if cargo tree --workspace --locked --edges normal,build -i "$crate" 2>/dev/null | grep -q .; then
+        cargo tree --workspace --locked --edges normal,build -i "$crate"
+        echo "$crate must not be in the tree" >&2
+        exit 1
+    fi
+done
+echo "neither"
+
+step "licences, sources and doubles"
+if command -v cargo-deny >/dev/null 2>&1; then
+    cargo deny --locked check bans licenses sources
+else
+    skip "cargo-deny is not installed (cargo install --locked cargo-deny)"
+fi
+
+step "shell scripts"
+if command -v shellcheck >/dev/null 2>&1; then
+    shellcheck scripts/*.sh .ci/run
+else
+    for script in scripts/*.sh .ci/run; do sh -n "$script"; done
+    skip "shellcheck is not installed; the scripts were only parsed"
+fi
+
+step "compose.yaml"
+scripts/check-compose.sh

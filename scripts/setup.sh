@@ -1,0 +1,128 @@
+#!/bin/sh
+# Finds, or installs with apt or brew, what a private stack needs: redis-server (or valkey-server) and
+# PostgreSQL's server programs. With --tests also nginx, and Chromium with its driver.
+# Nothing is left running: packages are kept from starting servers of their own.
+set -eu
+
+tests=no
+for argument in "$@"; do
+    case $argument in
+        --tests) tests=yes ;;
+        *) echo "usage: scripts/setup.sh [--tests]" >&2; exit 2 ;;
+    esac
+done
+
+say() { printf '%s\n' "$*" >&2; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+find_postgres() { # Debian and Homebrew keep initdb out of PATH
+    for bin in ${PGBIN:-} /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql@*/bin \
+        /usr/local/opt/postgresql@*/bin /usr/pgsql-*/bin; do
+        [ -x "$bin/initdb" ] && [ -x "$bin/postgres" ] && return 0
+    done
+    has initdb && has postgres
+}
+find_redis() { [ -n "${REDIS_SERVER:-}" ] || has redis-server || has valkey-server; }
+find_nginx() { [ -n "${NGINX:-}" ] || has nginx || [ -x /usr/sbin/nginx ]; }
+find_chromium() {
+    { has chromium || has chromium-browser || has google-chrome \
+        || [ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]; } && has chromedriver
+}
+
+missing=
+find_postgres || missing="$missing postgresql"
+find_redis || missing="$missing redis"
+if [ "$tests" = yes ]; then
+    find_nginx || missing="$missing nginx"
+    find_chromium || missing="$missing chromium"
+fi
+[ -n "$missing" ] || exit 0
+say "missing:$missing"
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif has sudo; then sudo "$@"
+    else say "cannot become root to install$missing: run this as root, or install sudo"; return 1
+    fi
+}
+
+# Debian starts a server with its package, unless policy-rc.d forbids it and createcluster.conf says no.
+# Both are put back as they were, whatever happens.
+guard=/usr/sbin/policy-rc.d
+cluster=/etc/postgresql-common/createcluster.conf
+guarded=no
+cluster_was=
+close_guard() {
+    cluster_was=absent
+    if [ -e "$cluster" ]; then cluster_was=$(mktemp) && cp "$cluster" "$cluster_was"; fi
+    as_root mkdir -p "$(dirname "$cluster")"
+    printf 'create_main_cluster = false\n' | as_root tee "$cluster" >/dev/null
+    if [ ! -e "$guard" ]; then
+        guarded=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$guard" >/dev/null
+        as_root chmod 755 "$guard"
+    fi
+}
+open_guard() {
+    [ "$guarded" = no ] || { as_root rm -f "$guard"; guarded=no; }
+    case $cluster_was in
+        '') ;;
+        absent) # the package may have brought its own by now; ours has one line
+            if [ "$(cat "$cluster" 2>/dev/null)" = 'create_main_cluster = false' ]; then as_root rm -f "$cluster"; fi ;;
+        *) as_root cp "$cluster_was" "$cluster"; rm -f "$cluster_was" ;;
+    esac
+    cluster_was=
+}
+
+with_apt() {
+    packages=
+    for thing in $missing; do
+        case $thing in
+            postgresql) packages="$packages postgresql" ;;
+            redis) packages="$packages redis-server" ;;
+            nginx) packages="$packages nginx-light" ;;
+            chromium) packages="$packages chromium chromium-driver" ;;
+        esac
+    done
+    say "installing with apt:$packages"
+    trap open_guard EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    close_guard
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    # shellcheck disable=SC2086 # a list of words
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o Dpkg::Options::=--force-confold $packages >/dev/null
+    open_guard
+}
+
+with_brew() {
+    for thing in $missing; do
+        case $thing in
+            postgresql) brew install postgresql@17 ;;
+            redis) brew install redis ;;
+            nginx) brew install nginx ;;
+            chromium) brew install --cask chromedriver google-chrome ;;
+        esac
+    done
+}
+
+if has apt-get; then with_apt
+elif has brew; then with_brew
+else
+    say "no apt or brew here. Please install, and run this again:"
+    for thing in $missing; do
+        case $thing in
+            postgresql) say "  PostgreSQL 15 or newer with initdb and postgres (set PGBIN to their folder if not on PATH)" ;;
+            redis) say "  Redis 7 or newer, or Valkey (set REDIS_SERVER to the program if not on PATH)" ;;
+            nginx) say "  nginx (set NGINX to the program if not on PATH)" ;;
+            chromium) say "  Chromium or Chrome, and chromedriver of the same version" ;;
+        esac
+    done
+    exit 1
+fi
+
+find_postgres || { say "PostgreSQL's server programs are still missing"; exit 1; }
+find_redis || { say "redis-server is still missing"; exit 1; }
+[ "$tests" = no ] || find_nginx || { say "nginx is still missing"; exit 1; }
+[ "$tests" = no ] || find_chromium || { say "Chromium or its driver is still missing"; exit 1; }

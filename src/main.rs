@@ -1,0 +1,34 @@
+//! The `onsale` binary: every role of the platform on one port (`onsale up`), each role alone, and the
+//! tools that fill and steer them. It owns no domain rule: it reads settings, starts what is needed,
+//! composes the crates and reports.
+
+mod cli;
+mod data_dir;
+mod failure;
+mod open_files;
+mod output;
+mod private_servers;
+mod roles;
+mod secrets;
+mod serve;
+mod settings;
+mod stack;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match cli::read() {
+        Ok(cli) => cli,
+        Err(exit) => return exit,
+    };
+    shared::telemetry::install_crypto();
+    open_files::raise();
+    let json = cli.globals.json;
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(failure::Failure::from)
+        .and_then(|runtime| runtime.block_on(cli::run(cli)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}

@@ -1,0 +1,106 @@
+//! The composition root: which role gets which stores, keys and settings.
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::routing::get;
+use shared::clock::Clock;
+use shared::keyring::Keyring;
+use shared::lifecycle::Lifecycle;
+use shared::private::Check;
+use shared::redis::Redis;
+use sqlx::PgPool;
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// What every role is built from.
+pub(crate) struct Parts {
+    pub(crate) settings: Settings,
+    pub(crate) keyring: Keyring,
+    pub(crate) clock: Clock,
+    pub(crate) lifecycle: Lifecycle,
+    /// The one origin that fans see; also the issuer of admission tokens.
+    pub(crate) public_url: String,
+    /// Where booking keeps its index and the sandbox its ledger.
+    pub(crate) data_dir: PathBuf,
+}
+
+/// One or more roles, ready to be served: what fans reach, and what only the machine's owner reaches.
+#[derive(Default)]
+pub(crate) struct Built {
+    pub(crate) public: Router,
+    pub(crate) private: Router,
+    pub(crate) checks: Vec<Check>,
+}
+
+impl Built {
+    /// Both on one port.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.public = self.public.merge(other.public);
+        self.private = self.private.merge(other.private);
+        self.checks.extend(other.checks);
+        self
+    }
+}
+
+pub(crate) async fn waitroom(parts: &Parts, redis: Redis) -> Result<Built, Failure> {
+    let deps = waitroom::Deps {
+        redis,
+        keyring: parts.keyring.clone(),
+        clock: parts.clock.clone(),
+        lifecycle: parts.lifecycle.clone(),
+        public_url: parts.public_url.clone(),
+    };
+    let public = waitroom::build(parts.settings.waitroom.clone(), deps).await?;
+    Ok(Built { public, ..Built::default() })
+}
+
+pub(crate) async fn admission(parts: &Parts, redis: Redis, pool: PgPool) -> Result<Built, Failure> {
+    let deps = admission::Deps {
+        pool,
+        redis,
+        keyring: parts.keyring.clone(),
+        clock: parts.clock.clone(),
+        lifecycle: parts.lifecycle.clone(),
+    };
+    let public = admission::build(parts.settings.admission.clone(), deps).await?;
+    Ok(Built { public, ..Built::default() })
+}
+
+pub(crate) async fn booking(parts: &Parts, redis: Redis, pool: PgPool) -> Result<Built, Failure> {
+    let deps = booking::Deps {
+        pool,
+        redis,
+        keyring: parts.keyring.clone(),
+        clock: parts.clock.clone(),
+        public_url: parts.public_url.clone(),
+        lifecycle: parts.lifecycle.clone(),
+        data_dir: parts.data_dir.clone(),
+    };
+    let (public, app) = booking::build(parts.settings.booking.clone(), deps).await?;
+    // `onsale import` waits for this number
+    let progress = get(async move || axum::Json(serde_json::json!({ "through": app.search.through() })));
+    Ok(Built { public, private: Router::new().route("/index", progress), checks: Vec::new() })
+}
+
+/// Redis answers.
+pub(crate) fn redis_check(redis: &Redis) -> Check {
+    let redis = redis.clone();
+    Check::new("redis", move || {
+        let mut redis = redis.clone();
+        async move { Ok(::redis::cmd("PING").query_async::<()>(&mut redis).await?) }
+    })
+}
+
+/// Postgres answers.
+pub(crate) fn postgres_check(pool: &PgPool) -> Check {
+    let pool = pool.clone();
+    Check::new("postgres", move || {
+        let pool = pool.clone();
+        async move {
+            sqlx::query("SELECT 1").execute(&pool).await?;
+            Ok(())
+        }
+    })
+}

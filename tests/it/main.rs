@@ -1,0 +1,10 @@
+//! The real binary, as people and other programs use it.
+
+mod support;
+
+mod command_line;
+mod import;
+mod kill;
+mod proxy;
+mod steering;
+mod up;

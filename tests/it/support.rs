@@ -1,0 +1,18 @@
+//! Processes that end with their test, stacks, and the roles behind a proxy.
+
+pub(crate) mod fan;
+pub(crate) mod nginx;
+pub(crate) mod process;
+pub(crate) mod roles;
+pub(crate) mod stack;
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use tempfile::TempDir;
+
+/// A folder that other users may enter: Postgres and nginx run as users of their own when we are root.
+pub(crate) fn folder() -> TempDir {
+    let dir = tempfile::Builder::new().prefix("onsale-it.").tempdir().expect("a temporary folder");
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("permissions");
+    dir
+}
