@@ -4,7 +4,7 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bin onsale && cp target/release/onsale /onsale
+    cargo build --profile dist --locked --bin onsale && cp target/dist/onsale /onsale
 
 FROM debian:12.11-slim AS runtime
 # certificates for the payment provider and managed stores; curl for the health checks

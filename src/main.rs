@@ -6,6 +6,7 @@ mod cli;
 mod data_dir;
 mod failure;
 mod open_files;
+mod openapi;
 mod output;
 mod private_servers;
 mod roles;

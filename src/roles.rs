@@ -10,6 +10,7 @@ use shared::lifecycle::Lifecycle;
 use shared::private::Check;
 use shared::redis::Redis;
 use sqlx::PgPool;
+use utoipa::openapi::OpenApi;
 
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -30,6 +31,8 @@ pub(crate) struct Parts {
 #[derive(Default)]
 pub(crate) struct Built {
     pub(crate) public: Router,
+    /// What `public` serves, a document a role.
+    pub(crate) api: Vec<OpenApi>,
     pub(crate) private: Router,
     pub(crate) checks: Vec<Check>,
 }
@@ -38,6 +41,7 @@ impl Built {
     /// Both on one port.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.public = self.public.merge(other.public);
+        self.api.extend(other.api);
         self.private = self.private.merge(other.private);
         self.checks.extend(other.checks);
         self
@@ -53,7 +57,7 @@ pub(crate) async fn waitroom(parts: &Parts, redis: Redis) -> Result<Built, Failu
         public_url: parts.public_url.clone(),
     };
     let public = waitroom::build(parts.settings.waitroom.clone(), deps).await?;
-    Ok(Built { public, ..Built::default() })
+    Ok(Built { public, api: vec![waitroom::openapi()], ..Built::default() })
 }
 
 pub(crate) async fn admission(parts: &Parts, redis: Redis, pool: PgPool) -> Result<Built, Failure> {
@@ -65,7 +69,7 @@ pub(crate) async fn admission(parts: &Parts, redis: Redis, pool: PgPool) -> Resu
         lifecycle: parts.lifecycle.clone(),
     };
     let public = admission::build(parts.settings.admission.clone(), deps).await?;
-    Ok(Built { public, ..Built::default() })
+    Ok(Built { public, api: vec![admission::openapi()], ..Built::default() })
 }
 
 pub(crate) async fn booking(parts: &Parts, redis: Redis, pool: PgPool) -> Result<Built, Failure> {
@@ -81,7 +85,8 @@ pub(crate) async fn booking(parts: &Parts, redis: Redis, pool: PgPool) -> Result
     let (public, app) = booking::build(parts.settings.booking.clone(), deps).await?;
     // `onsale import` waits for this number
     let progress = get(async move || axum::Json(serde_json::json!({ "through": app.search.through() })));
-    Ok(Built { public, private: Router::new().route("/index", progress), checks: Vec::new() })
+    let private = Router::new().route("/index", progress);
+    Ok(Built { public, api: vec![booking::openapi()], private, ..Built::default() })
 }
 
 /// Redis answers.

@@ -10,6 +10,7 @@ use shared::{http, private};
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
+use crate::openapi;
 use crate::roles::Built;
 
 /// How long a process may take to become ready.
@@ -52,7 +53,8 @@ pub(crate) fn start(ports: Ports, built: Built, settings: &Settings, telemetry: 
     let private = private::router(telemetry, built.checks).merge(built.private);
     // operators' tools speak plain HTTP to the private port, which stays on loopback or a private network
     let private_settings = Settings { tls: None, ..settings.clone() };
-    spawn("public port", ports.public, http::front(built.public, settings), settings.clone(), lifecycle);
+    let public = http::front(built.public.merge(openapi::router(built.api)), settings);
+    spawn("public port", ports.public, public, settings.clone(), lifecycle);
     spawn("private port", ports.private, private, private_settings, lifecycle);
 }
 

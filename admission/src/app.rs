@@ -60,7 +60,11 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
     let (live, known) = watch::channel(Arc::from(Vec::new()));
     let keeper = Keeper::new(app.pool.clone(), settings.regather_s);
     let booking_silent_us = settings.booking_silent_s.saturating_mul(1_000_000);
-    deps.lifecycle.spawn_every("line keeper", KEEP_EVERY, KeepLines { app: app.clone(), keeper, booking_silent_us, live });
+    deps.lifecycle.spawn_every(
+        "line keeper",
+        KEEP_EVERY,
+        KeepLines { app: app.clone(), keeper, booking_silent_us, live },
+    );
     let release = Release { line: app.line.clone(), releaser: Releaser::default(), live: known };
     deps.lifecycle.spawn_every("release loop", Duration::from_millis(settings.release_every_ms), release);
     Ok(routes::router(app, &settings))

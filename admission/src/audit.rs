@@ -5,7 +5,8 @@ use serde_json::Value;
 use sqlx::{FromRow, PgExecutor, PgPool};
 
 /// A line of the audit.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct Entry {
     pub audit_id: i64,
     pub at: Timestamp,

@@ -23,7 +23,7 @@ pub const WORDS_MAX: usize = 500;
 pub const EVENTS_MAX: usize = 100;
 
 /// An on-sale as Postgres knows it.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
 pub struct Drop {
     #[serde(rename = "drop")]
     pub id: DropId,
@@ -31,6 +31,7 @@ pub struct Drop {
     #[serde(flatten)]
     pub settings: Settings,
     pub state: State,
+    #[schema(required)]
     pub pause_reason: Option<String>,
     /// Grows with every change.
     pub version: i32,
@@ -39,8 +40,9 @@ pub struct Drop {
     pub seed: [u8; 32],
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = DropPhase)]
 pub enum State {
     /// Not open yet; fans may gather in the lobby.
     Scheduled,

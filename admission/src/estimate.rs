@@ -2,7 +2,7 @@
 //! ten no longer than `p90_s`.
 
 /// An interval in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Estimate {
     pub p50_s: u64,
     pub p90_s: u64,

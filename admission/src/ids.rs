@@ -4,13 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use shared::encoding::{base64url, from_base64url_exact, random, sha256};
+use utoipa::ToSchema;
 
 /// How many turns one visitor secret may take in a drop: each is a place given up for a new one.
 pub const TURNS_MAX: u32 = 32;
 
 /// A drop's id: a slug of 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(transparent)]
+#[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
 pub struct DropId(String);
 
 impl DropId {
@@ -76,7 +78,8 @@ impl fmt::Debug for VisitorSecret {
 }
 
 /// A fan's spot in a drop's line, 128 bits, shown as base64url.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String)]
 pub struct Place([u8; 16]);
 
 impl Place {
@@ -128,7 +131,7 @@ impl Serialize for Place {
 
 /// The number the line is sorted by: microseconds on Redis's clock for who came after the opening,
 /// a drawn number below the opening time for who was in the lobby. Fits a double exactly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct OrderKey(pub u64);
 

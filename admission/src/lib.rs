@@ -27,11 +27,15 @@ pub mod marks;
 pub mod operators;
 pub mod release;
 
+pub mod credentials;
+
 mod app;
 mod error;
 mod extract;
+mod openapi;
 mod routes;
 mod settings;
 
 pub use app::{Deps, build};
+pub use openapi::openapi;
 pub use settings::Settings;

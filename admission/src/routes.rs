@@ -1,11 +1,11 @@
 //! All URLs of the operators' API.
 
-mod audit;
-mod drop;
-mod drops;
-mod live;
-mod sessions;
-mod steer;
+pub(crate) mod audit;
+pub(crate) mod drop;
+pub(crate) mod drops;
+pub(crate) mod live;
+pub(crate) mod sessions;
+pub(crate) mod steer;
 
 use axum::{
     Router,

@@ -15,6 +15,7 @@ mod error;
 mod extract;
 mod fresh;
 mod metrics;
+mod openapi;
 mod routes;
 
 pub mod catalogue;
@@ -30,4 +31,5 @@ pub mod sandbox;
 
 pub use app::{App, Deps, build};
 pub use error::Error;
+pub use openapi::openapi;
 pub use settings::Settings;

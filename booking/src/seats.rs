@@ -22,9 +22,6 @@ pub struct Seats {
 
 impl Seats {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Seats {
-            holds: Holds::new(Duration::from_millis(settings.hold_timeout_ms)),
-            inventories: Inventories::new(),
-        }
+        Seats { holds: Holds::new(Duration::from_millis(settings.hold_timeout_ms)), inventories: Inventories::new() }
     }
 }

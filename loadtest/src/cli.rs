@@ -67,7 +67,7 @@ struct Args {
     provider_url: Option<String>,
 
     /// The provider's secret key
-    #[arg(long, value_name = "KEY", env = "ONSALE_PROVIDER_KEY", hide_env_values = true)]
+    #[arg(long, value_name = "KEY", env = "LOADTEST_PROVIDER_KEY", hide_env_values = true)]
     provider_key: Option<String>,
 
     /// Draws the same crowd again (secrets and accounts are always new)
@@ -82,8 +82,9 @@ struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..))]
     timeout: u32,
 
-    /// How long the judge waits for pending bookings and the outbox, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    /// How long the judge waits for pending bookings and the outbox, in seconds (a job whose worker was
+    /// killed waits for the end of its lease, a minute)
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     settle: u32,
 
     /// Accounts made at once before the opening

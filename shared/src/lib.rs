@@ -8,8 +8,8 @@
 //! [`private`] answers health and metrics on a port of its own.
 //!
 //! A handler speaks [`json`] in and out and answers a [`problem`] when it must refuse;
-//! [`client_address`] says who asks and [`rate_limit`] how often they may. Time comes from
-//! a [`clock`] and from nowhere else.
+//! [`openapi`] completes the documents that describe both. [`client_address`] says who asks
+//! and [`rate_limit`] how often they may. Time comes from a [`clock`] and from nowhere else.
 //!
 //! Secrets start at a [`keyring`]: a MAC or key for each purpose is derived from it, and
 //! the [`vault`] seals personal fields with it. [`encoding`] has the few byte formats used
@@ -29,6 +29,7 @@ pub mod http;
 pub mod private;
 
 pub mod json;
+pub mod openapi;
 pub mod problem;
 
 pub mod client_address;

@@ -134,7 +134,9 @@ impl Lifecycle {
         self.stop();
     }
 
-    /// Repeats `job` at once and then every `period` until the stop; see [`every`].
+    /// The dull loop of a background job: calls `job` at once and then every `period`, logs an error and
+    /// goes on, ends at the stop. A step under way is let finish; a late one is followed by a full
+    /// period, never by a burst.
     pub fn spawn_every(&self, name: &'static str, period: Duration, mut job: impl Job) {
         let stop = self.stopping();
         self.spawn(name, async move {
@@ -165,31 +167,6 @@ pub trait Job: Send + 'static {
     /// # Errors
     /// Whatever went wrong; it is logged and the next step comes all the same.
     fn do_once(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
-}
-
-/// The dull loop of a background job: calls `job` at once and then every `period`, logs an
-/// error and goes on, ends at `stop`. A job under way is let finish; a late one is followed
-/// by a full period, never by a burst.
-///
-/// # Errors
-/// None: the result is there so that the loop can be spawned on a [`Lifecycle`].
-pub async fn every(
-    period: Duration,
-    stop: CancellationToken,
-    mut job: impl AsyncFnMut() -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            _ = ticks.tick() => {}
-        }
-        if let Err(error) = job().await {
-            tracing::error!(error = format!("{error:#}"), "background job");
-        }
-    }
 }
 
 #[cfg(test)]
@@ -254,17 +231,23 @@ mod tests {
     async fn the_dull_loop_survives_errors_and_ends_at_the_stop() {
         let lifecycle = Lifecycle::new();
         let calls = Arc::new(AtomicU32::new(0));
-        let (seen, stop, lifecycle_too) = (calls.clone(), lifecycle.stopping(), lifecycle.clone());
-        lifecycle.spawn(
-            "loop",
-            every(Duration::from_millis(1), stop, async move || {
-                if seen.fetch_add(1, Ordering::SeqCst) == 2 {
-                    lifecycle_too.stop();
-                }
-                anyhow::bail!("expected by this test")
-            }),
-        );
+        let job = Fragile { calls: calls.clone(), lifecycle: lifecycle.clone() };
+        lifecycle.spawn_every("loop", Duration::from_millis(1), job);
         lifecycle.wait(SOON).await.unwrap();
         assert_eq!(calls.load(Ordering::SeqCst), 3);
+    }
+
+    struct Fragile {
+        calls: Arc<AtomicU32>,
+        lifecycle: Lifecycle,
+    }
+
+    impl Job for Fragile {
+        async fn do_once(&mut self) -> anyhow::Result<()> {
+            if self.calls.fetch_add(1, Ordering::SeqCst) == 2 {
+                self.lifecycle.stop();
+            }
+            anyhow::bail!("expected by this test")
+        }
     }
 }

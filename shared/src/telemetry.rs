@@ -1,6 +1,6 @@
 //! Logs and metrics, started once at the beginning of a process.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{io::IsTerminal as _, sync::OnceLock, time::Duration};
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -64,7 +64,8 @@ pub fn install_crypto() {
 
 fn start_logs(format: Format) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let on_a_terminal = std::io::stderr().is_terminal();
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(on_a_terminal);
     let layer = match format {
         Format::Text => layer.compact().boxed(),
         Format::Json => layer.json().flatten_event(true).boxed(),

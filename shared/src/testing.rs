@@ -5,6 +5,7 @@
 //! start once for a test program and end with it.
 
 mod database;
+mod documented;
 mod servers;
 
 use std::str::FromStr as _;
@@ -16,6 +17,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub use self::documented::{assert_documented, assert_sound};
 use crate::{
     encoding::{hex, random},
     http,

@@ -61,6 +61,8 @@ fn crowd(roles: &Roles) -> Vec<String> {
         PROVIDER_KEY,
         "--report",
         &report,
+        "--settle",
+        "120",
         "--timeout",
         "240",
     ];

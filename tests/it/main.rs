@@ -7,4 +7,5 @@ mod import;
 mod kill;
 mod proxy;
 mod steering;
+mod tls;
 mod up;

@@ -48,6 +48,19 @@ async fn a_private_stack_starts_survives_a_kill_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_api_of_all_roles_describes_itself() {
+    let stack = Stack::start().await;
+    let answer = reqwest::get(format!("{}/openapi.json", stack.url)).await.expect("an answer");
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    assert_eq!(answer.headers()["cache-control"], "public, max-age=300");
+    let api: Value = serde_json::from_str(&answer.text().await.expect("a body")).expect("JSON");
+    assert_eq!(api["openapi"], "3.1.0");
+    for path in ["/queue/{drop}/join", "/booking/checkout", "/ops/api/drops/{id}"] {
+        assert!(api["paths"][path].is_object(), "{path} in {api}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn doctor_is_content_with_a_running_stack() {
     let stack = Stack::start().await;
     let said = stack.tool(&["doctor", "--json"]).await;

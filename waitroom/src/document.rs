@@ -9,32 +9,42 @@ use admission::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{error::Error, fan::Fan};
 
 /// What join, status and claim answer; absent things are null.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Document {
     pub(crate) drop: DropId,
     pub(crate) place: Place,
     pub(crate) pass: String,
     pub(crate) visitor: String,
+    /// lobby, drawing, waiting, called, admitted, finished, left, lapsed, paused, restoring, sold_out or ended.
     pub(crate) state: &'static str,
     /// 1 is next.
+    #[schema(required)]
     pub(crate) position: Option<u64>,
+    #[schema(required)]
     pub(crate) ahead: Option<u64>,
+    #[schema(required)]
     pub(crate) order_key: Option<OrderKey>,
+    #[schema(required)]
     pub(crate) estimate: Option<Estimate>,
+    #[schema(required)]
     pub(crate) claim_deadline: Option<Timestamp>,
+    #[schema(required)]
     pub(crate) admission: Option<AdmissionPart>,
     /// Where the live stream is.
     pub(crate) events: String,
     /// For clients without the stream: when to ask again.
     pub(crate) poll_after_s: u64,
+    #[schema(required)]
     pub(crate) reason: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Admission)]
 pub(crate) struct AdmissionPart {
     pub(crate) token: String,
     pub(crate) expires_at: Timestamp,

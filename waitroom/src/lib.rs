@@ -9,8 +9,10 @@ mod crowd;
 mod document;
 mod error;
 mod fan;
+mod openapi;
 mod routes;
 mod settings;
 
 pub use app::{Deps, build};
+pub use openapi::openapi;
 pub use settings::Settings;

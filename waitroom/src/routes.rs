@@ -1,12 +1,12 @@
 //! All URLs of the waitroom.
 
-mod claim;
-mod events;
-mod join;
-mod jwks;
-mod leave;
-mod pulse;
-mod status;
+pub(crate) mod claim;
+pub(crate) mod events;
+pub(crate) mod join;
+pub(crate) mod jwks;
+pub(crate) mod leave;
+pub(crate) mod pulse;
+pub(crate) mod status;
 
 use axum::{
     Router,

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 /// A drop's settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DropSettings)]
 pub struct Settings {
     /// Admissions a minute: 1 to 6,000,000.
     pub rate_per_minute: i32,
@@ -34,7 +36,7 @@ pub struct Settings {
 }
 
 /// Whether a fan must be signed in to join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JoinRequires {
     #[default]
@@ -44,7 +46,7 @@ pub enum JoinRequires {
 }
 
 /// How the drop hands out its turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     #[default]
@@ -124,8 +126,9 @@ impl JoinRequires {
 }
 
 /// A change of some settings; what is absent stays. `opens_at: null` takes the time away.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DropChanges)]
 pub struct Changes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_per_minute: Option<i32>,
@@ -140,6 +143,7 @@ pub struct Changes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_fan: Option<i32>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Timestamp>)]
     pub opens_at: Option<Option<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub join_requires: Option<JoinRequires>,

@@ -27,7 +27,7 @@ pub struct DropState {
 }
 
 /// A word from the operators to all fans of a drop.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Notice {
     pub id: String,
     pub text: String,

@@ -1,26 +1,39 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::json::{Json, Query};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{app::App, audit, error::Error, extract::SignedIn};
 
 const PAGE_MAX: u32 = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     /// Entries older than this one.
     cursor: Option<i64>,
+    /// 1 to 200; 50 by default.
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditPage)]
 pub(crate) struct List {
     items: Vec<audit::Entry>,
+    #[schema(required)]
     next_cursor: Option<i64>,
 }
 
 /// What was done, newest first.
+#[utoipa::path(
+    get,
+    path = "/ops/api/audit",
+    operation_id = "list_audit",
+    params(Page),
+    responses((status = 200, description = "A page", body = List)),
+    security(("operator" = []))
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     _operator: SignedIn,

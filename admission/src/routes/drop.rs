@@ -10,6 +10,14 @@ use crate::{
 };
 
 /// One drop.
+#[utoipa::path(
+    get,
+    path = "/ops/api/drops/{id}",
+    operation_id = "show_drop",
+    params(("id" = String, Path, description = "The drop")),
+    responses((status = 200, description = "The drop", body = Drop), (status = 404, description = "drop")),
+    security(("operator" = []))
+)]
 pub(crate) async fn show(
     State(app): State<App>,
     _operator: SignedIn,
@@ -19,6 +27,19 @@ pub(crate) async fn show(
 }
 
 /// Tunes it; the line obeys within a second.
+#[utoipa::path(
+    patch,
+    path = "/ops/api/drops/{id}",
+    operation_id = "change_drop",
+    params(("id" = String, Path, description = "The drop")),
+    request_body = Changes,
+    responses(
+        (status = 200, description = "The drop as it is now", body = Drop),
+        (status = 404, description = "drop"),
+        (status = 409, description = "version")
+    ),
+    security(("operator" = []))
+)]
 pub(crate) async fn change(
     State(app): State<App>,
     SignedIn(operator): SignedIn,

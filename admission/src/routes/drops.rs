@@ -1,6 +1,7 @@
 use axum::{extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use shared::json::Json;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -11,18 +12,27 @@ use crate::{
     ids::DropId,
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DropList)]
 pub(crate) struct List {
     items: Vec<Drop>,
 }
 
 /// All drops, newest first.
+#[utoipa::path(
+    get,
+    path = "/ops/api/drops",
+    operation_id = "list_drops",
+    responses((status = 200, description = "Up to 500", body = List)),
+    security(("operator" = []))
+)]
 pub(crate) async fn list(State(app): State<App>, _operator: SignedIn) -> Result<Json<List>, Error> {
     Ok(Json(List { items: drops::list(&app.pool).await? }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewDrop)]
 pub(crate) struct Request {
     drop: DropId,
     events: Vec<Uuid>,
@@ -30,6 +40,18 @@ pub(crate) struct Request {
 }
 
 /// Makes a drop.
+#[utoipa::path(
+    post,
+    path = "/ops/api/drops",
+    operation_id = "create_drop",
+    request_body = Request,
+    responses(
+        (status = 201, description = "The drop", body = Drop),
+        (status = 404, description = "event"),
+        (status = 409, description = "version")
+    ),
+    security(("operator" = []))
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     SignedIn(operator): SignedIn,

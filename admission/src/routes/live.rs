@@ -7,6 +7,7 @@ use axum::{
 use futures_util::Stream;
 use serde::Serialize;
 use shared::json::Path;
+use utoipa::ToSchema;
 
 use super::drop::drop_id;
 use crate::{
@@ -21,8 +22,8 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// What an operator sees each second. Totals are since the drop began; `granted_last_s` is since the
 /// frame before.
-#[derive(Serialize)]
-struct Live {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Live {
     state: &'static str,
     reason: String,
     rate_per_minute: u64,
@@ -42,7 +43,23 @@ struct Live {
     sold: u64,
 }
 
-/// A drop's figures, each second, as SSE event `live`.
+/// A drop's figures, each second.
+#[utoipa::path(
+    get,
+    path = "/ops/api/drops/{id}/live",
+    operation_id = "watch_drop",
+    params(("id" = String, Path, description = "The drop")),
+    responses(
+        (
+            status = 200,
+            description = "Events `live` (data: `Live`) and, while the line cannot be read, `unavailable` (data: `{}`)",
+            body = String,
+            content_type = "text/event-stream"
+        ),
+        (status = 404, description = "drop")
+    ),
+    security(("operator" = []))
+)]
 pub(crate) async fn stream(
     State(app): State<App>,
     _operator: SignedIn,

@@ -6,6 +6,7 @@ use shared::{
     encoding::{base64url, random},
     json::{Json, Path},
 };
+use utoipa::ToSchema;
 
 use super::drop::drop_id;
 use crate::{
@@ -16,6 +17,19 @@ use crate::{
     line::Notice,
 };
 
+/// Opens a drop now, whatever `opens_at` said.
+#[utoipa::path(
+    post,
+    path = "/ops/api/drops/{id}/open",
+    operation_id = "open_drop",
+    params(("id" = String, Path, description = "The drop")),
+    responses(
+        (status = 200, description = "The drop as it is now", body = Drop),
+        (status = 404, description = "drop"),
+        (status = 409, description = "version")
+    ),
+    security(("operator" = []))
+)]
 pub(crate) async fn open(
     State(app): State<App>,
     SignedIn(operator): SignedIn,
@@ -25,13 +39,28 @@ pub(crate) async fn open(
     Ok(Json(drops::open(&app.pool, &app.line, &drop_id(&id)?, now, &operator.actor()).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DropPause)]
 pub(crate) struct Pause {
     /// What fans read.
     reason: String,
 }
 
+/// Stops calling and admitting; nothing lapses meanwhile.
+#[utoipa::path(
+    post,
+    path = "/ops/api/drops/{id}/pause",
+    operation_id = "pause_drop",
+    params(("id" = String, Path, description = "The drop")),
+    request_body = Pause,
+    responses(
+        (status = 200, description = "The drop as it is now", body = Drop),
+        (status = 404, description = "drop"),
+        (status = 409, description = "version")
+    ),
+    security(("operator" = []))
+)]
 pub(crate) async fn pause(
     State(app): State<App>,
     SignedIn(operator): SignedIn,
@@ -41,6 +70,19 @@ pub(crate) async fn pause(
     Ok(Json(drops::pause(&app.pool, &app.line, &drop_id(&id)?, &request.reason, &operator.actor()).await?))
 }
 
+/// Goes on calling and admitting.
+#[utoipa::path(
+    post,
+    path = "/ops/api/drops/{id}/resume",
+    operation_id = "resume_drop",
+    params(("id" = String, Path, description = "The drop")),
+    responses(
+        (status = 200, description = "The drop as it is now", body = Drop),
+        (status = 404, description = "drop"),
+        (status = 409, description = "version")
+    ),
+    security(("operator" = []))
+)]
 pub(crate) async fn resume(
     State(app): State<App>,
     SignedIn(operator): SignedIn,
@@ -49,6 +91,19 @@ pub(crate) async fn resume(
     Ok(Json(drops::resume(&app.pool, &app.line, &drop_id(&id)?, &operator.actor()).await?))
 }
 
+/// Ends a drop for good: nobody is admitted any more; who is inside may finish.
+#[utoipa::path(
+    post,
+    path = "/ops/api/drops/{id}/end",
+    operation_id = "end_drop",
+    params(("id" = String, Path, description = "The drop")),
+    responses(
+        (status = 200, description = "The drop as it is now", body = Drop),
+        (status = 404, description = "drop"),
+        (status = 409, description = "version")
+    ),
+    security(("operator" = []))
+)]
 pub(crate) async fn end(
     State(app): State<App>,
     SignedIn(operator): SignedIn,
@@ -57,8 +112,9 @@ pub(crate) async fn end(
     Ok(Json(drops::end(&app.pool, &app.line, &drop_id(&id)?, &operator.actor()).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewNotice)]
 pub(crate) struct Words {
     text: String,
     /// BCP 47.
@@ -70,6 +126,20 @@ fn english() -> String {
     "en".to_owned()
 }
 
+/// Tells all fans something, at once and on every page they open later.
+#[utoipa::path(
+    post,
+    path = "/ops/api/drops/{id}/notice",
+    operation_id = "notify_drop",
+    params(("id" = String, Path, description = "The drop")),
+    request_body = Words,
+    responses(
+        (status = 201, description = "What fans read", body = Notice),
+        (status = 404, description = "drop"),
+        (status = 409, description = "version")
+    ),
+    security(("operator" = []))
+)]
 pub(crate) async fn notice(
     State(app): State<App>,
     SignedIn(operator): SignedIn,

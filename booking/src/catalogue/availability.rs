@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{error::Error, fresh::Fresh};
 
 /// Tickets of one event. Withdrawn ones count nowhere.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Availability {
     pub capacity: u64,
     pub available: u64,

@@ -20,10 +20,11 @@ pub struct Details {
 }
 
 /// The on-sale an event belongs to, as its fans need it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DropSummary {
     pub drop_id: String,
     pub state: String,
+    #[schema(required)]
     pub opens_at: Option<Timestamp>,
     /// Where to queue.
     pub queue: String,

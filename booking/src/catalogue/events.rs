@@ -7,24 +7,28 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use jiff_sqlx as pg;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, types::Json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Events loaded by one query.
-pub const LOAD_MAX: usize = 2_000;
+pub const LOAD_MAX: usize = 500;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     pub event_id: Uuid,
-    /// The import key; `None` when made by hand.
+    /// The import key; null when made by hand.
+    #[schema(required)]
     pub identifier: Option<String>,
     pub name: String,
     pub category: String,
     pub description: String,
     /// At the venue.
     pub date: civil::Date,
-    /// At the venue; `None` when unknown.
+    /// At the venue; null when unknown.
+    #[schema(required, value_type = Option<String>, format = "time")]
     pub time: Option<civil::Time>,
     /// RFC 3339 with the venue's offset, where time and zone are known.
+    #[schema(required)]
     pub starts_at: Option<String>,
     pub venue: Venue,
     pub performers: Vec<Performer>,
@@ -33,32 +37,36 @@ pub struct Event {
     pub series: String,
     pub keywords: String,
     pub currency: String,
-    /// How tickets are sold; `None` while there are none.
+    /// How tickets are sold; null while there are none.
+    #[schema(required)]
     pub seating: Option<Seating>,
     /// Path of the layout, for reserved seating.
+    #[schema(required)]
     pub layout: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Seating {
     Reserved,
     General,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Venue {
     pub venue_id: Uuid,
+    #[schema(required)]
     pub slug: Option<String>,
     pub name: String,
     pub address: String,
     pub city: String,
+    #[schema(required)]
     pub timezone: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Performer {
     pub name: String,
     /// person or group
@@ -66,7 +74,7 @@ pub struct Performer {
     pub role: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Work {
     pub name: String,
     pub composer: String,

@@ -23,16 +23,16 @@ pub const NAME_CHARS_MAX: usize = 100;
 /// Coordinates lie within ± this many metres.
 pub const COORDINATE_M_MAX: f64 = 10_000.0;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
-    /// In an order where neighbours follow each other: see [`Layout::runs`].
+    /// In an order where neighbours follow each other.
     pub seats: Vec<Seat>,
     pub tiers: Vec<Tier>,
     pub zones: Vec<Zone>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seat {
     /// The label used everywhere: on the map, in requests, on the ticket.
@@ -47,8 +47,9 @@ pub struct Seat {
     pub y: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LayoutTier)]
 pub struct Tier {
     pub tier: String,
     pub name: String,
@@ -57,7 +58,7 @@ pub struct Tier {
     pub list_price: Option<i64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Zone {
     pub zone: String,

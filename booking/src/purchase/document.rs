@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::attempts;
@@ -14,8 +15,8 @@ use crate::error::Result;
 const PROVIDER: &str = "stripe";
 
 /// Answer to a checkout.
-#[derive(Serialize)]
-struct Checkout<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Checkout<'a> {
     booking_id: Uuid,
     status: &'static str,
     tickets: Vec<Line>,
@@ -24,7 +25,7 @@ struct Checkout<'a> {
     payment: Payment<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Total<'a> {
     /// Minor units.
     amount: i64,
@@ -32,28 +33,34 @@ struct Total<'a> {
 }
 
 /// What the browser needs to confirm the payment with the provider's own script.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Payment<'a> {
     provider: &'static str,
+    #[schema(required)]
     client_secret: Option<&'a str>,
     publishable_key: &'a str,
 }
 
 /// A booking as its fan sees it.
-#[derive(Serialize)]
-struct Document<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Booking)]
+pub(crate) struct Document<'a> {
     booking_id: Uuid,
     event_id: Uuid,
     status: &'static str,
     tickets: Vec<Line>,
     total: Total<'a>,
     expires_at: Timestamp,
+    #[schema(required)]
     completed_at: Option<Timestamp>,
     /// When the money was taken.
+    #[schema(required)]
     captured_at: Option<Timestamp>,
     /// Why it was cancelled.
+    #[schema(required)]
     reason: Option<&'a str>,
     /// While it can be paid.
+    #[schema(required)]
     payment: Option<Payment<'a>>,
 }
 

@@ -15,7 +15,8 @@ pub(crate) struct Locked {
 }
 
 /// What a booking lists.
-#[derive(Clone, Debug, FromRow, serde::Serialize)]
+#[derive(Clone, Debug, FromRow, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = BookedTicket)]
 pub(crate) struct Line {
     pub(crate) ticket_id: i64,
     pub(crate) seat: String,

@@ -8,9 +8,18 @@ use shared::problem::Problem;
 use crate::app::App;
 use crate::error::Error;
 use crate::extract::Fan;
+use crate::purchase::document::Document;
 use crate::purchase::{bookings, document};
 
-/// What is no id names no booking.
+/// A booking as its fan sees it. What is no id names no booking.
+#[utoipa::path(
+    get,
+    path = "/booking/{booking_id}",
+    operation_id = "show_booking",
+    params(("booking_id" = Uuid, Path)),
+    responses((status = 200, description = "The booking", body = Document<'_>), (status = 404, description = "booking")),
+    security(("session" = []))
+)]
 pub(crate) async fn show(
     State(app): State<App>,
     fan: Fan,

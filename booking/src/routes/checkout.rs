@@ -6,18 +6,21 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use shared::json::Json;
 use shared::problem::Problem;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Error;
 use crate::extract::{Admitted, Fan, IdempotencyKey};
 use crate::purchase::checkout::{self, Buyer, Order, SeatWish};
+use crate::purchase::document::Checkout;
 use crate::purchase::idempotency::{Answer, Key};
 
-/// Either `seats` or `best_available`. Serialised again for the fingerprint, so that spacing and the order
-/// of fields make no other request of it.
-#[derive(Debug, Deserialize, Serialize)]
+// Serialised again for the fingerprint, so that spacing and the order of fields make no other request of it.
+/// Either `seats` or `best_available`.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Order)]
 pub(crate) struct Request {
     event_id: Uuid,
     /// Labels.
@@ -25,7 +28,7 @@ pub(crate) struct Request {
     best_available: Option<BestAvailable>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct BestAvailable {
     quantity: i64,
@@ -33,6 +36,28 @@ struct BestAvailable {
     zone: Option<String>,
 }
 
+/// Takes seats, all or none, and begins their payment.
+///
+/// A request repeated under the same key gets the same answer, or goes on where the first one stopped.
+#[utoipa::path(
+    post,
+    path = "/booking/checkout",
+    params(
+        ("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters, of the client's choice")
+    ),
+    request_body = Request,
+    responses(
+        (status = 201, description = "The seats are held until `expires_at`", body = Checkout<'_>),
+        (status = 400, description = "idempotency-key-missing"),
+        (status = 403, description = "admission-wrong-drop, place-bound, place-ended"),
+        (status = 404, description = "event"),
+        (status = 409, description = "seats-taken, sold-out, not-on-sale, booking-open, limit, in-flight"),
+        (status = 410, description = "booking-expired"),
+        (status = 422, description = "quantity, ticket-of-another-event, idempotency-mismatch"),
+        (status = 429, description = "rate-limited")
+    ),
+    security(("session" = [], "admission" = [], "visitor" = []))
+)]
 pub(crate) async fn checkout(
     State(app): State<App>,
     fan: Fan,

@@ -7,6 +7,7 @@ use axum::{extract::State, response::Response};
 use http::HeaderMap;
 use serde::Serialize;
 use shared::{json::Path, problem::Problem};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -20,18 +21,22 @@ use crate::{
     routes::cached::Page,
 };
 
-#[derive(Serialize)]
-struct Body<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventDetails)]
+pub(crate) struct Body<'a> {
     #[serde(flatten)]
     event: &'a Event,
     tiers: Vec<Tier<'a>>,
-    /// `None` without tickets, and while nobody can count them.
+    /// Null without tickets, and while nobody can count them.
+    #[schema(required)]
     availability: Option<&'a Availability>,
-    /// `None`: not on sale, or not known while Postgres is away.
+    /// Null: not on sale, or not known while Postgres is away.
+    #[schema(required)]
     drop: Option<&'a DropSummary>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventTier)]
 struct Tier<'a> {
     tier: &'a str,
     name: &'a str,
@@ -41,6 +46,18 @@ struct Tier<'a> {
     available: u64,
 }
 
+/// One event with its venue, performers, tiers, availability and drop.
+#[utoipa::path(
+    get,
+    path = "/events/details/{event_id}",
+    operation_id = "show_event",
+    params(("event_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The event; good for a second", body = Body<'_>),
+        (status = 304, description = "As it was, for who sent its ETag"),
+        (status = 404, description = "event")
+    )
+)]
 pub(crate) async fn details(
     State(app): State<App>,
     Path(event_id): Path<String>,

@@ -8,6 +8,7 @@ use http::HeaderMap;
 use jiff::civil;
 use serde::Serialize;
 use shared::{json, problem::Problem};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -25,40 +26,60 @@ use crate::{
 /// Performers named in a result; the details name all.
 const PERFORMERS_SHOWN: usize = 8;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchResults)]
 struct Results {
     items: Vec<Item>,
     total: usize,
     facets: BTreeMap<&'static str, Vec<FacetValue>>,
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchItem)]
 struct Item {
     event_id: Uuid,
     name: String,
     category: String,
     date: civil::Date,
+    #[schema(required, value_type = Option<String>, format = "time")]
     time: Option<civil::Time>,
+    #[schema(required)]
     starts_at: Option<String>,
     venue: ItemVenue,
     performers: Vec<String>,
     series: String,
     organizer: String,
-    /// `None` while there are no tickets.
+    /// Null while there are no tickets.
+    #[schema(required)]
     seating: Option<Seating>,
-    /// `None` without tickets, and while nobody can count them.
+    /// Null without tickets, and while nobody can count them.
+    #[schema(required, value_type = Option<Availability>)]
     availability: Option<Arc<Availability>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchVenue)]
 struct ItemVenue {
     name: String,
+    #[schema(required)]
     slug: Option<String>,
     address: String,
     city: String,
 }
 
+/// Finds events; answers while Postgres is away, too.
+#[utoipa::path(
+    get,
+    path = "/events/search",
+    operation_id = "search_events",
+    params(Params),
+    responses(
+        (status = 200, description = "A page; good for a second", body = Results),
+        (status = 304, description = "As it was, for who sent its ETag")
+    )
+)]
 pub(crate) async fn search(
     State(app): State<App>,
     json::Query(params): json::Query<Params>,

@@ -5,8 +5,20 @@ use http::HeaderMap;
 use shared::{json::Path, problem::Problem};
 use uuid::Uuid;
 
-use crate::{app::App, error::Error, routes::cached::Page};
+use crate::{app::App, error::Error, routes::cached::Page, seats::snapshot::Snapshot};
 
+/// Which seats are free, two bits each.
+#[utoipa::path(
+    get,
+    path = "/events/{event_id}/seats",
+    operation_id = "show_seats",
+    params(("event_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The seats in the layout's order; good for a second", body = Snapshot),
+        (status = 304, description = "As they were, for who sent their ETag"),
+        (status = 404, description = "event")
+    )
+)]
 pub(crate) async fn snapshot(
     State(app): State<App>,
     Path(event_id): Path<String>,

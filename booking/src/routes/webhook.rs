@@ -41,7 +41,17 @@ struct Object {
 const DECISIVE: [&str; 3] =
     ["payment_intent.amount_capturable_updated", "payment_intent.succeeded", "payment_intent.canceled"];
 
+/// Hears of a payment from the provider.
+///
 /// 200 once the event has had its effect; anything else makes the provider deliver it again.
+#[utoipa::path(
+    post,
+    path = "/payments/stripe/webhook",
+    operation_id = "receive_stripe_webhook",
+    params(("Stripe-Signature" = String, Header, description = "HMAC over the raw body, as Stripe makes it")),
+    request_body(content = String, content_type = "text/plain", description = "A Stripe event, byte for byte"),
+    responses((status = 200, description = "Heard"), (status = 400, description = "malformed"))
+)]
 pub(crate) async fn receive(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
     let now = app.clock.now();
     let stripe = &app.settings.stripe;

@@ -39,19 +39,27 @@ const WORDS_MAX: usize = 16;
 const FACET_VALUES_MAX: usize = 20;
 
 /// The URL's parameters; empty ones, as forms send them, count as absent.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Params {
+    /// Words, in any order; quoted ones together; small mistakes are forgiven.
     q: Option<String>,
     category: Option<String>,
     city: Option<String>,
     venue: Option<String>,
     performer: Option<String>,
+    /// First day, YYYY-MM-DD. Without it past events are found, too.
     from: Option<String>,
+    /// Last day, YYYY-MM-DD.
     to: Option<String>,
+    /// true: only events with tickets left.
     available: Option<String>,
+    /// relevance (by default with `q`), date (by default without) or -date.
     sort: Option<String>,
+    /// 1 to 100; 20 by default.
     limit: Option<String>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -90,7 +98,7 @@ pub(crate) struct Found {
     pub(crate) next_cursor: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct FacetValue {
     pub(crate) value: String,
     pub(crate) count: u64,

@@ -22,18 +22,21 @@ pub enum Status {
 }
 
 /// What `GET /events/{event_id}/seats` answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = SeatMap)]
 pub struct Snapshot {
     /// `<epoch>-<n>`: another epoch is another process' counting.
     pub version: String,
-    /// Path of the layout; `None` for general admission.
+    /// Path of the layout; null for general admission.
+    #[schema(required)]
     pub layout: Option<String>,
     /// Base64 (standard, padded) of two bits a seat in layout order, lowest bits first.
     pub statuses: String,
     pub counts: Counts,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = SeatCounts)]
 pub struct Counts {
     pub available: u32,
     pub held: u32,

@@ -18,13 +18,17 @@ pub(crate) struct Stack {
 impl Stack {
     /// On the test run's servers, in a database and under a key prefix of its own.
     pub(crate) async fn start() -> Self {
+        Self::start_in(super::folder(), &[]).await
+    }
+
+    /// The same in a given folder, with more flags.
+    pub(crate) async fn start_in(dir: TempDir, flags: &[&str]) -> Self {
         let world = world().await;
-        let dir = super::folder();
         let prefix = world.redis.prefix().to_owned();
         let mut command = up(&dir);
         command.env("DATABASE_URL", &world.database_url).env("REDIS_URL", &world.redis_url);
         command.arg("--set").arg(format!("redis.prefix={prefix}"));
-        let (server, url) = ready(&mut command, &dir).await;
+        let (server, url) = ready(command.args(flags), &dir).await;
         Self { server, url, dir, prefix: Some(prefix), _world: Some(world) }
     }
 

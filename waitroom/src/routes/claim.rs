@@ -1,4 +1,4 @@
-use admission::line::PlaceState;
+use admission::{ids::DropId, line::PlaceState};
 use axum::{
     extract::State,
     http::{StatusCode, header},
@@ -9,12 +9,28 @@ use shared::json::Json;
 use super::status::document;
 use crate::{
     app::App,
+    document::Document,
     error::Error,
     fan::{Caller, ended},
 };
 
-/// Takes the admission: the document with the token, or 202 while the claim waits for the bucket.
+/// Takes the admission, once the fan is called.
+///
 /// A fan who is not called reads where they stand.
+#[utoipa::path(
+    post,
+    path = "/queue/{drop}/claim",
+    params(("drop" = DropId, Path)),
+    responses(
+        (status = 200, description = "Admitted, with the token in `admission`; or not called, and nothing changed", body = Document),
+        (status = 202, description = "The claim waits its turn; it cannot lapse any more", body = Document),
+        (status = 403, description = "place-ended"),
+        (status = 404, description = "drop, place"),
+        (status = 409, description = "limit"),
+        (status = 503, description = "restoring")
+    ),
+    security(("visitor" = []), ("visitor" = [], "pass" = []))
+)]
 pub(crate) async fn claim(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, Error> {
     let (fan, _, before) = caller.place(&app).await?;
     if ended(&before).is_some() {

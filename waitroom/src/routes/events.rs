@@ -4,6 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use admission::{
     estimate::estimate,
+    ids::DropId,
     line::{BatchError, DropState, Joined, Newcomer, PlaceState},
     position::never_rising,
 };
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::json::Query;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::IntoParams;
 
 use crate::{
     app::App,
@@ -36,8 +38,9 @@ const RETRY_MS: u64 = 1_500;
 /// When the process is full or about to stop, fans are asked to come back after this, in seconds.
 const BYE_RETRY_S: u64 = 3;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Options {
     /// `auto`: claims as soon as the fan is called.
     claim: Option<String>,
@@ -45,8 +48,33 @@ pub(crate) struct Options {
     shown: Option<u64>,
 }
 
-/// The fan's place, live. Never refused for want of room: then it says `bye` and when to return,
-/// because browsers give up for good on an error status.
+/// The fan's place, live.
+///
+/// Never refused for want of room: then it says `bye` and when to return, because browsers give up for good
+/// on an error status.
+#[utoipa::path(
+    get,
+    path = "/queue/{drop}/events",
+    params(
+        ("drop" = DropId, Path),
+        Options,
+        ("Last-Event-ID" = Option<String>, Header, description = "`<epoch>.<tick>.<shown>`, as browsers send it back")
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Events `state` (first, and at every change), `called` and `admitted` (data: `Document`); \
+                           `position` (`{position, ahead, estimate}`); `notice` (`Notice`); `bye` \
+                           (`{retry_after_s}`), the last. A comment at least every 10 s.",
+            body = String,
+            content_type = "text/event-stream"
+        ),
+        (status = 404, description = "drop, place"),
+        (status = 409, description = "limit"),
+        (status = 503, description = "restoring")
+    ),
+    security(("visitor" = []), ("visitor" = [], "pass" = []))
+)]
 pub(crate) async fn events(
     State(app): State<App>,
     caller: Caller,

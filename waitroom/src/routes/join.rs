@@ -1,5 +1,5 @@
 use admission::{
-    ids::{Place, TURNS_MAX, VisitorSecret},
+    ids::{DropId, Place, TURNS_MAX, VisitorSecret},
     line::{BatchError, DropState, Joined, Newcomer, PlaceState},
 };
 use axum::{
@@ -12,10 +12,11 @@ use shared::{
     http::cookies,
     json::{Json, OptionalJson},
 };
+use utoipa::ToSchema;
 
 use crate::{
     app::App,
-    document::View,
+    document::{Document, View},
     error::Error,
     fan::{Caller, Fan, VISITOR_COOKIE, ended, pass_cookie},
 };
@@ -23,15 +24,42 @@ use crate::{
 /// How long a browser keeps the secret and the pass, in seconds: longer than any drop runs.
 const COOKIE_S: u64 = 30 * 86_400;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Join)]
 pub(crate) struct Request {
     /// Gives up an ended place for a new one at the end of the line.
     #[serde(default)]
     again: bool,
 }
 
-/// Takes a place, or finds the one this visitor has: 201 new, 200 known.
+/// Takes a place, or finds the one this visitor has.
+///
+/// Without a visitor secret the server makes one; repeating such a request takes another place. Signing in is
+/// needed where the drop asks for an account.
+#[utoipa::path(
+    post,
+    path = "/queue/{drop}/join",
+    params(("drop" = DropId, Path)),
+    request_body = Option<Request>,
+    responses(
+        (status = 200, description = "The place this visitor had already", body = Document),
+        (status = 201, description = "A new place", body = Document),
+        (status = 403, description = "place-bound"),
+        (status = 404, description = "drop"),
+        (status = 409, description = "limit"),
+        (status = 429, description = "rate-limited"),
+        (status = 503, description = "restoring")
+    ),
+    security(
+        (),
+        ("visitor" = []),
+        ("visitor" = [], "pass" = []),
+        ("session" = []),
+        ("visitor" = [], "session" = []),
+        ("visitor" = [], "pass" = [], "session" = [])
+    )
+)]
 pub(crate) async fn join(
     State(app): State<App>,
     caller: Caller,

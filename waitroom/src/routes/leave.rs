@@ -1,4 +1,4 @@
-use admission::line::EndReason;
+use admission::{ids::DropId, line::EndReason};
 use axum::{extract::State, http::StatusCode};
 
 use crate::{
@@ -8,6 +8,18 @@ use crate::{
 };
 
 /// Ends the place; what it took is free at once. Leaving twice changes nothing.
+#[utoipa::path(
+    post,
+    path = "/queue/{drop}/leave",
+    params(("drop" = DropId, Path)),
+    responses(
+        (status = 204, description = "Left"),
+        (status = 404, description = "drop, place"),
+        (status = 409, description = "limit"),
+        (status = 503, description = "restoring")
+    ),
+    security(("visitor" = []), ("visitor" = [], "pass" = []))
+)]
 pub(crate) async fn leave(State(app): State<App>, caller: Caller) -> Result<StatusCode, Error> {
     let (fan, _, place) = caller.place(&app).await?;
     if ended(&place).is_none() {

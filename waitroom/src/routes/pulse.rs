@@ -3,15 +3,18 @@ use axum::{extract::State, http::header, response::IntoResponse};
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::json::{Json, Path};
+use utoipa::ToSchema;
 
 use crate::{app::App, document::timestamp, error::Error};
 
 /// What everybody may know of a drop.
-#[derive(Serialize)]
-struct Pulse {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Pulse {
     drop: DropId,
     state: &'static str,
+    #[schema(required)]
     reason: Option<String>,
+    #[schema(required)]
     opens_at: Option<Timestamp>,
     epoch: u64,
     tick: u64,
@@ -33,6 +36,12 @@ struct Pulse {
 }
 
 /// Public totals, a second old at most.
+#[utoipa::path(
+    get,
+    path = "/queue/{drop}/pulse",
+    params(("drop" = DropId, Path)),
+    responses((status = 200, description = "The totals", body = Pulse), (status = 404, description = "drop"))
+)]
 pub(crate) async fn pulse(State(app): State<App>, Path(drop): Path<String>) -> Result<impl IntoResponse, Error> {
     let drop = DropId::parse(&drop).ok_or(Error::UnknownDrop)?;
     let tick = app.crowds.of(&drop).await?.tick();

@@ -1,10 +1,12 @@
 use admission::{
+    ids::DropId,
     line::{DropState, PlaceState},
     position::never_rising,
 };
 use axum::{extract::State, http::header, response::IntoResponse};
 use serde::Deserialize;
 use shared::json::{Json, Query};
+use utoipa::IntoParams;
 
 use crate::{
     app::App,
@@ -13,14 +15,27 @@ use crate::{
     fan::{Caller, Fan},
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Shown {
     /// The position shown last: the next is never above it.
     shown: Option<u64>,
 }
 
 /// Where the fan stands; changes nothing.
+#[utoipa::path(
+    get,
+    path = "/queue/{drop}/status",
+    params(("drop" = DropId, Path), Shown),
+    responses(
+        (status = 200, description = "The place as it stands", body = Document),
+        (status = 404, description = "drop, place"),
+        (status = 409, description = "limit"),
+        (status = 503, description = "restoring")
+    ),
+    security(("visitor" = []), ("visitor" = [], "pass" = []))
+)]
 pub(crate) async fn status(
     State(app): State<App>,
     caller: Caller,

@@ -1,0 +1,29 @@
+//! The fans' API as an OpenAPI document.
+
+use admission::{credentials, line::Notice};
+use utoipa::OpenApi;
+
+use crate::routes::{claim, events, join, jwks, leave, pulse, status};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(join::join, status::status, claim::claim, events::events, leave::leave, pulse::pulse, jwks::jwks,),
+    components(schemas(Notice))
+)]
+struct Document;
+
+/// What [`crate::build`] serves.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let credentials = [credentials::visitor(), credentials::pass(), credentials::session()];
+    shared::openapi::complete(Document::openapi(), &credentials)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_and_the_code_agree() {
+        shared::testing::assert_documented(&openapi(), include_str!("routes.rs"), include_str!("error.rs"));
+    }
+}
