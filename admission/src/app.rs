@@ -59,12 +59,10 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
     };
     let (live, known) = watch::channel(Arc::from(Vec::new()));
     let keeper = Keeper::new(app.pool.clone(), settings.regather_s);
-    let booking_silent_us = settings.booking_silent_s.saturating_mul(1_000_000);
-    deps.lifecycle.spawn_every(
-        "line keeper",
-        KEEP_EVERY,
-        KeepLines { app: app.clone(), keeper, booking_silent_us, live },
-    );
+    deps.lifecycle.spawn_every("line keeper", KEEP_EVERY, KeepLines { app: app.clone(), keeper, live });
+    let silent_us = settings.booking_silent_s.saturating_mul(1_000_000);
+    let watchdog = WatchBooking { line: app.line.clone(), silent_us, live: known.clone() };
+    deps.lifecycle.spawn_every("booking watchdog", KEEP_EVERY, watchdog);
     let release = Release { line: app.line.clone(), releaser: Releaser::default(), live: known };
     deps.lifecycle.spawn_every("release loop", Duration::from_millis(settings.release_every_ms), release);
     Ok(routes::router(app, &settings))
@@ -74,15 +72,7 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
 struct KeepLines {
     app: App,
     keeper: Keeper,
-    booking_silent_us: u64,
     live: watch::Sender<Arc<[Drop]>>,
-}
-
-impl KeepLines {
-    async fn keep(&mut self, drop: &Drop) -> anyhow::Result<()> {
-        self.keeper.keep(&self.app.line, drop, self.app.clock.now()).await?;
-        Ok(self.app.line.watch_booking(&drop.id, self.booking_silent_us, BOOKING_SILENT).await?)
-    }
 }
 
 impl Job for KeepLines {
@@ -90,11 +80,32 @@ impl Job for KeepLines {
         let drops = drops::live(&self.app.pool).await?;
         let mut outcome = Ok(());
         for drop in &drops {
-            if let Err(error) = self.keep(drop).await {
-                outcome = Err(error.context(format!("drop {}", drop.id)));
+            if let Err(error) = self.keeper.keep(&self.app.line, drop, self.app.clock.now()).await {
+                outcome = Err(anyhow::Error::new(error).context(format!("drop {}", drop.id)));
             }
         }
         self.live.send_replace(drops.into());
+        outcome
+    }
+}
+
+/// Pauses drops while booking is silent. Redis only: the outage of Postgres is what it is for.
+struct WatchBooking {
+    line: Line,
+    silent_us: u64,
+    live: watch::Receiver<Arc<[Drop]>>,
+}
+
+impl Job for WatchBooking {
+    async fn do_once(&mut self) -> anyhow::Result<()> {
+        let drops = self.live.borrow().clone();
+        let mut outcome = Ok(());
+        for drop in drops.iter() {
+            match self.line.watch_booking(&drop.id, self.silent_us, BOOKING_SILENT).await {
+                Ok(()) | Err(LineError::Restoring) => {}
+                Err(error) => outcome = Err(anyhow::Error::new(error).context(format!("drop {}", drop.id))),
+            }
+        }
         outcome
     }
 }

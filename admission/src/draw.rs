@@ -10,7 +10,7 @@ pub fn drawn_key(opens_at_us: u64, seed: &[u8; 32], place: Place) -> OrderKey {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, seed), place.as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&tag.as_ref()[..8]);
-    OrderKey(opens_at_us - 1 - (u64::from_be_bytes(first) >> 14))
+    OrderKey(opens_at_us.saturating_sub(1 + (u64::from_be_bytes(first) >> 14)))
 }
 
 #[cfg(test)]

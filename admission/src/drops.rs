@@ -5,7 +5,7 @@ mod rows;
 mod settings;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ pub use settings::{Changes, JoinRequires, Settings, SettingsError};
 use crate::{
     audit,
     ids::DropId,
-    line::{Line, LineError, Notice},
+    line::{Line, LineError, Notice, Order, Phase},
 };
 
 /// The longest notice or pause reason, in characters.
@@ -73,6 +73,10 @@ pub enum DropError {
     EventTaken,
     #[error("the drop has ended")]
     Ended,
+    #[error("the drop is open; it cannot be moved to another time")]
+    Open,
+    #[error("somebody else changed the drop at the same moment; look again")]
+    Changed,
     #[error("say in 1 to {WORDS_MAX} characters what fans should read")]
     Words,
     #[error(transparent)]
@@ -98,6 +102,7 @@ pub async fn create(pool: &PgPool, line: &Line, new: &NewDrop, actor: &str) -> R
     tx.commit().await?;
     let drop = show(pool, &new.id).await?;
     line.create(&drop.id, &drop.control(1)).await?;
+    line.apply(&drop.id, &drop.order()).await?;
     Ok(drop)
 }
 
@@ -110,96 +115,118 @@ pub async fn list(pool: &PgPool) -> Result<Vec<Drop>, DropError> {
     Ok(rows::all(pool).await?)
 }
 
-/// The drops whose line must be kept going.
+/// The drops whose line must be kept going: those that have not ended, and for a day those that have, so
+/// that who is inside ends in good order.
 pub async fn live(pool: &PgPool) -> Result<Vec<Drop>, DropError> {
     Ok(rows::live(pool).await?)
 }
 
-/// Changes settings; the line obeys within a second.
+/// Changes settings; the line obeys within a second. An open drop cannot be moved to another time: who
+/// joined would be overtaken by who comes to the new lobby.
 pub async fn change(
     pool: &PgPool,
     line: &Line,
     id: &DropId,
     changes: &Changes,
+    now: Timestamp,
     actor: &str,
 ) -> Result<Drop, DropError> {
-    let mut drop = running(pool, id).await?;
-    drop.settings = changes.apply(&drop.settings);
-    drop.settings.check()?;
-    let mut tx = pool.begin().await?;
-    rows::update_settings(&mut tx, id, &drop.settings).await?;
-    audit::write(&mut *tx, actor, "drop.set", id.as_str(), &json!(changes)).await?;
-    tx.commit().await?;
-    line.set(id, &drop.tuning()).await?;
-    show(pool, id).await
+    steer(pool, line, id, actor, "drop.set", &json!(changes), |drop| {
+        let changed = changes.apply(&drop.settings);
+        changed.check()?;
+        let is_open = drop.settings.opens_at.is_some_and(|at| at <= now);
+        if is_open && changed.opens_at != drop.settings.opens_at {
+            return Err(DropError::Open);
+        }
+        drop.settings = changed;
+        Ok(())
+    })
+    .await
 }
 
 /// Opens now, whatever `opens_at` said.
 pub async fn open(pool: &PgPool, line: &Line, id: &DropId, now: Timestamp, actor: &str) -> Result<Drop, DropError> {
-    let drop = running(pool, id).await?;
-    if drop.settings.opens_at.is_none_or(|at| at > now) {
-        let opened = Settings { opens_at: Some(now), ..drop.settings };
-        let mut tx = pool.begin().await?;
-        rows::update_settings(&mut tx, id, &opened).await?;
-        rows::update_state(&mut tx, id, State::Running, None).await?;
-        audit::write(&mut *tx, actor, "drop.open", id.as_str(), &json!({})).await?;
-        tx.commit().await?;
-        line.open(id).await?;
-    }
-    show(pool, id).await
+    steer(pool, line, id, actor, "drop.open", &json!({}), |drop| {
+        if drop.settings.opens_at.is_none_or(|at| at > now) {
+            drop.settings.opens_at = Some(now);
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Stops calling and admitting; nothing lapses meanwhile. Fans read the reason.
 pub async fn pause(pool: &PgPool, line: &Line, id: &DropId, reason: &str, actor: &str) -> Result<Drop, DropError> {
     words(reason)?;
-    running(pool, id).await?;
-    transition(pool, id, State::Paused, Some(reason), actor, "drop.pause").await?;
-    line.pause(id, reason).await?;
-    show(pool, id).await
+    steer(pool, line, id, actor, "drop.pause", &json!({ "reason": reason }), |drop| {
+        drop.state = State::Paused;
+        drop.pause_reason = Some(reason.to_owned());
+        Ok(())
+    })
+    .await
 }
 
 pub async fn resume(pool: &PgPool, line: &Line, id: &DropId, actor: &str) -> Result<Drop, DropError> {
-    running(pool, id).await?;
-    transition(pool, id, State::Running, None, actor, "drop.resume").await?;
-    line.resume(id).await?;
-    show(pool, id).await
+    steer(pool, line, id, actor, "drop.resume", &json!({}), |drop| {
+        drop.state = State::Scheduled;
+        drop.pause_reason = None;
+        Ok(())
+    })
+    .await
 }
 
-/// Ends the drop for good: nobody is admitted any more; who is inside may finish.
+/// Ends the drop for good: nobody is admitted any more; who is inside may finish. Ending twice is once.
 pub async fn end(pool: &PgPool, line: &Line, id: &DropId, actor: &str) -> Result<Drop, DropError> {
-    running(pool, id).await?;
-    transition(pool, id, State::Ended, None, actor, "drop.end").await?;
-    line.finish(id).await?;
-    show(pool, id).await
+    let ended = |drop: &mut Drop| {
+        drop.state = State::Ended;
+        drop.pause_reason = None;
+        Ok(())
+    };
+    match steer(pool, line, id, actor, "drop.end", &json!({}), ended).await {
+        Err(DropError::Ended) => {
+            let drop = show(pool, id).await?;
+            line.apply(id, &drop.order()).await?;
+            Ok(drop)
+        }
+        outcome => outcome,
+    }
 }
 
 /// Tells all fans something, at once and on every page they open later.
 pub async fn notice(pool: &PgPool, line: &Line, id: &DropId, notice: &Notice, actor: &str) -> Result<(), DropError> {
     words(&notice.text)?;
-    running(pool, id).await?;
+    if show(pool, id).await?.state == State::Ended {
+        return Err(DropError::Ended);
+    }
     audit::write(pool, actor, "drop.notice", id.as_str(), &json!(notice)).await?;
-    line.set(id, &[("notice", json!(notice).to_string())]).await?;
-    Ok(())
+    Ok(line.notify(id, notice).await?)
 }
 
-async fn running(pool: &PgPool, id: &DropId) -> Result<Drop, DropError> {
-    let drop = show(pool, id).await?;
-    if drop.state == State::Ended { Err(DropError::Ended) } else { Ok(drop) }
-}
-
-async fn transition(
+/// One decision: stored with its place in the audit, then told to the line. Should the line not hear it,
+/// the keeper tells it again within a second, and so does whoever repeats the call.
+async fn steer(
     pool: &PgPool,
+    line: &Line,
     id: &DropId,
-    to: State,
-    reason: Option<&str>,
     actor: &str,
     action: &str,
-) -> Result<(), DropError> {
+    detail: &Value,
+    decide: impl FnOnce(&mut Drop) -> Result<(), DropError>,
+) -> Result<Drop, DropError> {
+    let mut drop = show(pool, id).await?;
+    if drop.state == State::Ended {
+        return Err(DropError::Ended);
+    }
+    decide(&mut drop)?;
     let mut tx = pool.begin().await?;
-    rows::update_state(&mut tx, id, to, reason).await?;
-    audit::write(&mut *tx, actor, action, id.as_str(), &json!({ "reason": reason })).await?;
+    if !rows::store(&mut tx, &drop).await? {
+        return Err(DropError::Changed);
+    }
+    audit::write(&mut *tx, actor, action, id.as_str(), detail).await?;
     tx.commit().await?;
-    Ok(())
+    let drop = show(pool, id).await?;
+    line.apply(id, &drop.order()).await?;
+    Ok(drop)
 }
 
 fn words(text: &str) -> Result<(), DropError> {
@@ -215,6 +242,16 @@ impl Drop {
         let events: Vec<String> = self.events.iter().map(Uuid::to_string).collect();
         fields.push(("events", json!(events).to_string()));
         fields
+    }
+
+    /// What the operators decided, for the line to obey.
+    pub(crate) fn order(&self) -> Order {
+        let phase = match self.state {
+            State::Scheduled | State::Running => Phase::Going,
+            State::Paused => Phase::Paused { reason: self.pause_reason.clone().unwrap_or_default() },
+            State::Ended => Phase::Ended,
+        };
+        Order { version: self.version.unsigned_abs().into(), phase, settings: self.tuning() }
     }
 
     /// What an operator may tune while it runs.

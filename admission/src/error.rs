@@ -34,10 +34,14 @@ impl From<Error> for Problem {
             Error::Credentials => unauthorized("credentials", "Address and password do not match"),
             Error::Drop(DropError::NotFound) => Self::new(StatusCode::NOT_FOUND, "drop", "There is no such drop"),
             Error::Drop(DropError::UnknownEvent) => Self::new(StatusCode::NOT_FOUND, "event", "There is no such event"),
-            Error::Drop(error @ (DropError::Exists | DropError::EventTaken | DropError::Ended)) => {
-                Self::new(StatusCode::CONFLICT, "version", "The drop is not in a state for that")
-                    .detail(error.to_string())
-            }
+            Error::Drop(
+                error @ (DropError::Exists
+                | DropError::EventTaken
+                | DropError::Ended
+                | DropError::Open
+                | DropError::Changed),
+            ) => Self::new(StatusCode::CONFLICT, "version", "The drop is not in a state for that")
+                .detail(error.to_string()),
             Error::Drop(error @ (DropError::EventCount | DropError::Words | DropError::Settings(_))) => {
                 unprocessable("wrong-type", "A value is out of its bounds").detail(error.to_string())
             }

@@ -37,10 +37,39 @@ pub enum LineError {
 #[derive(Debug, Clone)]
 pub struct Newcomer {
     pub place: Place,
-    /// Order key and epoch of the pass the fan still holds.
-    pub pass: Option<(OrderKey, u64)>,
+    /// What the fan still holds of an earlier join.
+    pub receipt: Option<Receipt>,
     /// What stands for the fan's account where a drop asks for one.
     pub account: Option<String>,
+}
+
+/// What a pass says of a place, for when Redis has forgotten it.
+#[derive(Debug, Clone, Copy)]
+pub struct Receipt {
+    /// `None` when the place was in the lobby.
+    pub key: Option<OrderKey>,
+    pub epoch: u64,
+}
+
+/// What the operators decided last, as a whole. The higher version wins, whoever brings it and when.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub version: u64,
+    pub phase: Phase,
+    /// Fields of the control with their values.
+    pub settings: Vec<(&'static str, String)>,
+}
+
+/// Whether a drop goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    Going,
+    /// Nobody is called or admitted, and nothing lapses.
+    Paused {
+        reason: String,
+    },
+    /// For good; who is inside may finish.
+    Ended,
 }
 
 /// Stock of a drop, in tickets.
@@ -69,7 +98,8 @@ impl Line {
         let (state, parts) = self
             .run(&scripts::JOIN, drop, |call| {
                 for newcomer in who {
-                    let (key, epoch) = newcomer.pass.map_or((0, 0), |(key, epoch)| (key.0, epoch));
+                    let key = newcomer.receipt.and_then(|receipt| receipt.key).map_or(0, |key| key.0);
+                    let epoch = newcomer.receipt.map_or(0, |receipt| receipt.epoch);
                     call.arg(newcomer.place.to_string()).arg(key).arg(epoch);
                     call.arg(newcomer.account.as_deref().unwrap_or_default());
                 }
@@ -190,28 +220,35 @@ impl Line {
         self.control(drop, "create", fields).await
     }
 
-    pub async fn set(&self, drop: &DropId, fields: &[(&str, String)]) -> Result<(), LineError> {
-        self.control(drop, "set", fields).await
-    }
-
-    /// Opens now, on Redis's clock, unless it is open.
-    pub async fn open(&self, drop: &DropId) -> Result<(), LineError> {
-        self.control(drop, "open", &[]).await
-    }
-
-    /// From here nobody is called or admitted and nothing lapses.
-    pub async fn pause(&self, drop: &DropId, reason: &str) -> Result<(), LineError> {
+    /// Obeys `order` unless a newer one came before; repeating it changes nothing.
+    pub async fn apply(&self, drop: &DropId, order: &Order) -> Result<(), LineError> {
+        let (phase, reason) = match &order.phase {
+            Phase::Going => ("going", ""),
+            Phase::Paused { reason } => ("paused", reason.as_str()),
+            Phase::Ended => ("ended", ""),
+        };
         let mut call = self.invocation(&scripts::CONTROL, drop);
-        call.arg("pause").arg(reason);
+        call.arg("apply").arg(order.version).arg(phase).arg(reason);
+        for (field, value) in &order.settings {
+            call.arg(*field).arg(value);
+        }
         found(call.invoke_async(&mut self.redis.clone()).await?)
     }
 
-    pub async fn resume(&self, drop: &DropId) -> Result<(), LineError> {
-        self.control(drop, "resume", &[]).await
+    /// The operators' latest word to all fans.
+    pub async fn notify(&self, drop: &DropId, notice: &Notice) -> Result<(), LineError> {
+        let mut call = self.invocation(&scripts::CONTROL, drop);
+        call.arg("notice").arg(serde_json::json!(notice).to_string());
+        found(call.invoke_async(&mut self.redis.clone()).await?)
     }
 
-    pub async fn finish(&self, drop: &DropId) -> Result<(), LineError> {
-        self.control(drop, "end", &[]).await
+    /// Marks places as ended while the control is missing; at most some thousands a call.
+    pub async fn restore_ended(&self, drop: &DropId, places: &[(Place, EndReason)]) -> Result<(), LineError> {
+        let mut call = self.invocation(&scripts::RESTORE_ENDED, drop);
+        for (place, reason) in places {
+            call.arg(place.to_string()).arg(reason.as_str());
+        }
+        found(call.invoke_async(&mut self.redis.clone()).await?)
     }
 
     /// What booking has left: the drop is sold out while `sold` covers the capacity.
@@ -239,13 +276,18 @@ impl Line {
         let mut redis = self.redis.clone();
         let ends: Vec<(String, u64)> =
             redis.zrangebyscore_limit_withscores(self.key(drop, "ended"), from, "+inf", 0, 1_000).await?;
-        let mut result = Vec::with_capacity(ends.len());
-        for (place, number) in ends {
-            let record: String = redis.hget(self.key(drop, "records"), &place).await?;
-            let reason = record.split(':').nth(4).and_then(EndReason::parse).ok_or(LineError::Shape("record"))?;
-            result.push((place, number, reason));
+        if ends.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(result)
+        let places: Vec<&str> = ends.iter().map(|(place, _)| place.as_str()).collect();
+        let records: Vec<String> = redis.hmget(self.key(drop, "records"), &places).await?;
+        ends.iter()
+            .zip(records)
+            .map(|((place, number), record)| {
+                let reason = record.split(':').nth(4).and_then(EndReason::parse);
+                Ok((place.clone(), *number, reason.ok_or(LineError::Shape("record"))?))
+            })
+            .collect()
     }
 
     /// What must outlive Redis: epoch, last key and the highest key called. `None` when it is gone.

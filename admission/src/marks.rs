@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::{FromRow, PgPool};
 
 use crate::{
-    drops::{Drop, State},
+    drops::Drop,
     ids::{DropId, Place},
     line::{EndReason, Line, LineError},
 };
@@ -20,13 +20,16 @@ pub enum MarksError {
     Line(#[from] LineError),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
 struct Mark {
     epoch: i64,
     last_key: i64,
     highest_called: i64,
     ended_seq: i64,
 }
+
+/// Ended places restored in one call of the script.
+const ENDED_AT_ONCE: usize = 500;
 
 /// Keeps Postgres and the lines in step.
 #[derive(Debug)]
@@ -41,11 +44,13 @@ impl Keeper {
         Self { pool, regather_us: regather_s.saturating_mul(1_000_000), written: HashMap::new() }
     }
 
-    /// Makes the line of a live drop when it is missing, else writes its marks.
+    /// Makes the line of a live drop when it is missing; else tells it what the operators decided, should it
+    /// not have heard, and writes its marks.
     pub async fn keep(&mut self, line: &Line, drop: &Drop, now: Timestamp) -> Result<(), MarksError> {
         match line.marks(&drop.id).await? {
             None => self.restore(line, drop, now).await,
             Some((epoch, last_key, highest_called)) => {
+                line.apply(&drop.id, &drop.order()).await?;
                 let stored = self.stored(&drop.id).await?;
                 let same_epoch = stored.filter(|mark| mark.epoch == signed(epoch));
                 let after = same_epoch.map_or(0, |mark| mark.ended_seq);
@@ -66,27 +71,27 @@ impl Keeper {
     }
 
     /// After a loss: a new epoch, keys above all that were given, ended places ended, and nobody called
-    /// until the fans had time to come back with their passes.
+    /// until the fans had time to come back with their passes. In an order that bears a crash anywhere:
+    /// the epoch is used up first, and the control, which lets fans in again, comes last.
     async fn restore(&mut self, line: &Line, drop: &Drop, now: Timestamp) -> Result<(), MarksError> {
         self.written.remove(&drop.id);
-        let mark = read(&self.pool, &drop.id).await?;
-        let mut control = drop.control(mark.map_or(1, |mark| mark.epoch.unsigned_abs() + 1));
+        let before = read(&self.pool, &drop.id).await?;
+        let epoch = before.map_or(1, |mark| mark.epoch + 1);
+        let mark = Mark { epoch, ended_seq: 0, ..before.unwrap_or_default() };
+        write(&self.pool, &drop.id, mark, &[]).await?;
+        let mut control = drop.control(epoch.unsigned_abs());
         let now_us = now.as_microsecond().unsigned_abs();
-        if let Some(mark) = mark {
-            tracing::warn!(drop = %drop.id, epoch = mark.epoch + 1, "the line was lost; restoring");
+        if before.is_some() {
+            tracing::warn!(drop = %drop.id, epoch, "the line was lost; restoring");
             control.push(("last_key", mark.last_key.to_string()));
             control.push(("highest_called", mark.highest_called.to_string()));
             control.push(("regather_until", (now_us + self.regather_us).to_string()));
         }
-        if drop.state == State::Paused {
-            control.push(("paused_at", now_us.to_string()));
-            control.push(("pause_reason", drop.pause_reason.clone().unwrap_or_default()));
+        for some in ended_places(&self.pool, &drop.id).await?.chunks(ENDED_AT_ONCE) {
+            line.restore_ended(&drop.id, some).await?;
         }
         line.create(&drop.id, &control).await?;
-        for (place, reason) in ended_places(&self.pool, &drop.id).await? {
-            line.end_place(&drop.id, place, reason).await?;
-        }
-        Ok(())
+        Ok(line.apply(&drop.id, &drop.order()).await?)
     }
 
     async fn stored(&mut self, drop: &DropId) -> sqlx::Result<Option<Mark>> {

@@ -69,10 +69,12 @@ impl Passwords {
         &self,
         work: impl FnOnce(&Argon2<'_>) -> anyhow::Result<T> + Send + 'static,
     ) -> anyhow::Result<T> {
-        let _slot = self.slots.clone().acquire_owned().await?;
+        let slot = self.slots.clone().acquire_owned().await?;
         self.hashes.fetch_add(1, Ordering::Relaxed);
         let pepper = self.pepper.clone();
         tokio::task::spawn_blocking(move || {
+            // held by the work itself: a caller who hangs up must not make room for one hash more
+            let _slot = slot;
             let params =
                 Params::new(19_456, 2, 1, None).map_err(|error| anyhow::anyhow!("argon2 parameters: {error}"))?;
             let argon = Argon2::new_with_secret(&*pepper, Algorithm::Argon2id, Version::V0x13, params)

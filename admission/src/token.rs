@@ -293,6 +293,29 @@ mod tests {
         assert!(refused(ours(), "not.a.token"));
     }
 
+    /// A token signed with our own key whose claims are not quite right.
+    fn signed(change: impl FnOnce(&mut serde_json::Value)) -> String {
+        let drop = DropId::parse("d").unwrap();
+        let signer = Signer::new(&keyring(1), ORIGIN).unwrap();
+        let good = signer.sign(&grant(&drop, &VisitorSecret::generate())).unwrap();
+        let payload = shared::encoding::from_base64url(good.split('.').nth(1).unwrap()).unwrap();
+        let mut claims = serde_json::from_slice(&payload).unwrap();
+        change(&mut claims);
+        encode(&signer.header, &claims, &signer.key).unwrap()
+    }
+
+    #[test]
+    fn every_claim_is_needed_and_the_audience_is_booking() {
+        let verifier = Verifier::new(&keyring(1), ORIGIN).unwrap();
+        assert!(verifier.verify(&signed(|_| {}), at(1_010)).is_ok());
+        let wrong = signed(|claims| claims["aud"] = "elsewhere".into());
+        assert_eq!(verifier.verify(&wrong, at(1_010)).unwrap_err(), TokenError::Invalid);
+        for claim in ["iss", "aud", "sub", "drop", "jti", "iat", "nbf", "exp", "cnf"] {
+            let without = signed(|claims| drop(claims.as_object_mut().unwrap().remove(claim)));
+            assert_eq!(verifier.verify(&without, at(1_010)).unwrap_err(), TokenError::Invalid, "{claim}");
+        }
+    }
+
     #[test]
     fn rotation_overlaps() {
         let drop = DropId::parse("d").unwrap();

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::MissedTickBehavior,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -151,6 +151,18 @@ impl Lifecycle {
                 if let Err(error) = job.do_once().await {
                     tracing::error!(job = name, error = format!("{error:#}"), "background job");
                 }
+            }
+        });
+    }
+
+    /// Watches a task that must outlive the drain, because requests under way still need it: its end before
+    /// the stop fails the process like that of any other.
+    pub fn guard(&self, name: &'static str, task: JoinHandle<()>) {
+        let stop = self.stopping();
+        self.spawn(name, async move {
+            tokio::select! {
+                ended = task => ended.map_err(anyhow::Error::from),
+                () = stop.cancelled() => Ok(()),
             }
         });
     }

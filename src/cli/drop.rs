@@ -140,7 +140,7 @@ pub(crate) async fn run(drop: Drop, globals: &Globals) -> Result<(), Failure> {
         }
         Drop::Set(set) => {
             let changes = Changes { rate_per_minute: set.rate_per_minute, ..set.tuning.changes() };
-            drops::change(&pool, &line, &set.id, &changes, ACTOR).await
+            drops::change(&pool, &line, &set.id, &changes, Clock::system().now(), ACTOR).await
         }
         Drop::Open { id } => drops::open(&pool, &line, &id, Clock::system().now(), ACTOR).await,
         Drop::Pause { id, reason } => drops::pause(&pool, &line, &id, &reason, ACTOR).await,

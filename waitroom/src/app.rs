@@ -44,8 +44,8 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
     let line = Line::new(deps.redis);
     let stopping = deps.lifecycle.stopping();
     let app = App {
-        batcher: Batcher::new(line.clone()),
-        crowds: Crowds::new(line.clone(), &settings, stopping.clone()),
+        batcher: Batcher::new(line.clone(), &deps.lifecycle),
+        crowds: Crowds::new(line.clone(), &settings, deps.lifecycle.clone()),
         line,
         passes: Passes::new(&deps.keyring),
         sessions: Sessions::new(&deps.keyring),

@@ -12,18 +12,19 @@ use admission::{
     line::{Change, Counts, DropState, Line, LineError, Watched},
     position::Pivots,
 };
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
+use shared::lifecycle::Lifecycle;
 use speed::Speed;
-use tokio::{
-    sync::{Mutex, watch},
-    time::MissedTickBehavior,
-};
+use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Settings, error::Error};
 
 /// A tick with positions comes this often.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Streams one place may have open in this process: a fan's tabs and devices.
+const STREAMS_PER_PLACE_MAX: usize = 8;
 
 /// The line as one look saw it.
 #[derive(Debug, Default)]
@@ -50,21 +51,14 @@ impl Tick {
 #[derive(Clone)]
 pub(crate) struct Crowds {
     all: Arc<DashMap<DropId, Arc<Crowd>>>,
-    starting: Arc<Mutex<()>>,
     line: Line,
     watch_every: Duration,
-    stopping: CancellationToken,
+    lifecycle: Lifecycle,
 }
 
 impl Crowds {
-    pub(crate) fn new(line: Line, settings: &Settings, stopping: CancellationToken) -> Self {
-        Self {
-            all: Arc::default(),
-            starting: Arc::default(),
-            line,
-            watch_every: Duration::from_millis(settings.watch_every_ms),
-            stopping,
-        }
+    pub(crate) fn new(line: Line, settings: &Settings, lifecycle: Lifecycle) -> Self {
+        Self { all: Arc::default(), line, watch_every: Duration::from_millis(settings.watch_every_ms), lifecycle }
     }
 
     /// Whether this process has seen the drop alive.
@@ -77,19 +71,24 @@ impl Crowds {
         if let Some(crowd) = self.all.get(drop) {
             return Ok(crowd.clone());
         }
-        let _one_at_a_time = self.starting.lock().await;
-        if let Some(crowd) = self.all.get(drop) {
-            return Ok(crowd.clone());
-        }
         let first = match self.line.watch(drop, None, true).await {
             Err(LineError::Restoring) => return Err(Error::UnknownDrop),
             answer => answer?,
         };
-        let crowd = Arc::new(Crowd { ticks: watch::Sender::new(Arc::default()), fans: DashMap::new() });
-        let watcher = Watcher::new(self.line.clone(), drop.clone(), Arc::downgrade(&crowd), first);
-        tokio::spawn(watcher.run(self.watch_every, self.stopping.clone()));
-        self.all.insert(drop.clone(), crowd.clone());
-        Ok(crowd)
+        match self.all.entry(drop.clone()) {
+            // somebody else asked at the same moment
+            Entry::Occupied(crowd) => Ok(crowd.get().clone()),
+            Entry::Vacant(vacant) => {
+                let crowd = Arc::new(Crowd { ticks: watch::Sender::new(Arc::default()), fans: DashMap::new() });
+                let watcher = Watcher::new(self.line.clone(), drop.clone(), Arc::downgrade(&crowd), first);
+                let (every, stopping) = (self.watch_every, self.lifecycle.stopping());
+                self.lifecycle.spawn("crowd watcher", async move {
+                    watcher.run(every, stopping).await;
+                    Ok(())
+                });
+                Ok(vacant.insert(crowd).clone())
+            }
+        }
     }
 }
 
@@ -109,10 +108,15 @@ impl Crowd {
         self.ticks.subscribe()
     }
 
-    /// Wakes whenever something happened to `place`, until dropped.
-    pub(crate) fn listen(self: &Arc<Self>, place: Place) -> Listener {
-        let woken = self.fans.entry(place).or_insert_with(|| watch::Sender::new(0)).subscribe();
-        Listener { crowd: self.clone(), place, woken: Some(woken) }
+    /// Wakes whenever something happened to `place`, until dropped. `None` when as many streams as one
+    /// place may have listen already.
+    pub(crate) fn listen(self: &Arc<Self>, place: Place) -> Option<Listener> {
+        let fan = self.fans.entry(place).or_insert_with(|| watch::Sender::new(0));
+        (fan.receiver_count() < STREAMS_PER_PLACE_MAX).then(|| Listener {
+            crowd: self.clone(),
+            place,
+            woken: Some(fan.subscribe()),
+        })
     }
 
     fn wake(&self, place: &str) {
@@ -209,16 +213,16 @@ impl Watcher {
     async fn look(&mut self, tick_due: bool) -> Result<bool, LineError> {
         let (drop, mut watched) = self.line.watch(&self.drop, Some(&self.last_change), tick_due).await?;
         let Some(crowd) = self.crowd.upgrade() else { return Ok(false) };
-        let drop_changed = watched.changes.contains(&Change::Drop);
+        let ticked = tick_due || watched.changes.contains(&Change::Drop);
+        if ticked && !tick_due {
+            // before anything is taken note of: should this fail, the changes are read again
+            watched.pivots = self.line.watch(&self.drop, None, true).await?.1.pivots;
+        }
         let look_at_all = drop.epoch != self.epoch || watched.changes.contains(&Change::Gap);
         self.epoch = drop.epoch;
         self.last_change.clone_from(&watched.last_change);
         let changes = std::mem::take(&mut watched.changes);
-        let ticked = tick_due || drop_changed;
         if ticked {
-            if !tick_due {
-                watched.pivots = self.line.watch(&self.drop, None, true).await?.1.pivots;
-            }
             self.publish(drop, watched);
         }
         if look_at_all {

@@ -66,6 +66,8 @@ pub(crate) struct View<'a> {
 impl View<'_> {
     pub(crate) fn document(&self, passes: &Passes, signer: &Signer) -> Result<Document, Error> {
         let (state, reason) = state(self.drop, self.place);
+        // while fans come back after a loss, whoever is first would be shown a place in front that is not theirs
+        let ahead = self.ahead.filter(|_| !self.drop.regathering());
         let Fan { drop, visitor, place, generation } = self.fan;
         Ok(Document {
             drop: drop.clone(),
@@ -80,17 +82,17 @@ impl View<'_> {
             }),
             visitor: visitor.expose(),
             state,
-            position: self.ahead.map(|ahead| ahead + 1),
-            ahead: self.ahead,
+            position: ahead.map(|ahead| ahead + 1),
+            ahead,
             order_key: self.place.key(),
-            estimate: self.ahead.filter(|_| state == "waiting").and_then(|ahead| estimate(ahead, self.speed)),
+            estimate: ahead.filter(|_| state == "waiting").and_then(|ahead| estimate(ahead, self.speed)),
             claim_deadline: match self.place {
                 PlaceState::Called { deadline, .. } => Some(timestamp(*deadline)?),
                 _ => None,
             },
             admission: self.admission(signer, visitor)?,
             events: format!("/queue/{drop}/events"),
-            poll_after_s: poll_after_s(state, self.ahead),
+            poll_after_s: poll_after_s(state, ahead),
             reason,
         })
     }
@@ -146,6 +148,8 @@ pub(crate) fn state(drop: &DropState, place: &PlaceState) -> (&'static str, Opti
         PlaceState::Called { .. } => ("called", None),
         PlaceState::Claiming { .. } => ("called", because("claim-waits")),
         PlaceState::Lapsed { .. } => ("lapsed", None),
+        // lost with Redis, and not back yet: never "waiting" for somebody who is in no line
+        PlaceState::Unknown => ("restoring", None),
         _ => ("waiting", None),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) enum Error {
     AccountBound,
     #[error("the place has ended")]
     PlaceEnded,
+    #[error("the drop has ended and gives no new places")]
+    DropOver,
     #[error("this visitor took too many turns in this drop")]
     TooManyTurns,
     #[error(transparent)]
@@ -69,7 +71,9 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "restoring", "The line is being restored; places are kept")
                     .retry_after(RESTORING_RETRY_S)
             }
+            Error::DropOver => Self::new(StatusCode::CONFLICT, "not-on-sale", "This on-sale has ended"),
             Error::Signing(error) => Self::internal(error),
+            error @ Error::Line(LineError::Shape(_) | LineError::Value(_)) => Self::internal(error),
             error @ (Error::Batch(_) | Error::Line(_)) => Self::unavailable(error),
         }
     }

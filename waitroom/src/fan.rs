@@ -2,7 +2,7 @@
 
 use admission::{
     ids::{DropId, Place, TURNS_MAX, VisitorSecret},
-    line::{BatchError, DropState, EndReason, PlaceState},
+    line::{BatchError, DropState, EndReason, Joined, Newcomer, PlaceState, Receipt},
     pass::Pass,
     session::Session,
 };
@@ -94,6 +94,10 @@ impl Caller {
                 }
                 answer => answer?,
             };
+            let (drop, state) = match state {
+                PlaceState::Unknown => self.back_in_line(app, place, drop).await?,
+                state => (drop, state),
+            };
             match state {
                 PlaceState::Ended { given_up: true, .. } => {}
                 PlaceState::Unknown => return Err(Error::UnknownPlace),
@@ -104,6 +108,26 @@ impl Caller {
             }
         }
         Err(Error::TooManyTurns)
+    }
+}
+
+impl Caller {
+    /// What the pass says of `place`, should the line have forgotten it.
+    pub(crate) fn receipt(&self, place: Place) -> Option<Receipt> {
+        let pass = self.pass.as_ref().filter(|pass| pass.place == place)?;
+        Some(Receipt { key: pass.key, epoch: pass.epoch })
+    }
+
+    /// A place that Redis lost goes back to where its pass says, whatever the fan came for.
+    async fn back_in_line(&self, app: &App, place: Place, drop: DropState) -> Result<(DropState, PlaceState), Error> {
+        let Some(receipt) = self.receipt(place).filter(|receipt| receipt.epoch < drop.epoch) else {
+            return Ok((drop, PlaceState::Unknown));
+        };
+        let who = Newcomer { place, receipt: Some(receipt), account: None };
+        Ok(match app.batcher.join(&self.drop, who).await? {
+            (drop, Joined::New(place) | Joined::Known(place)) => (drop, place),
+            (drop, Joined::AccountBound | Joined::Over) => (drop, PlaceState::Unknown),
+        })
     }
 }
 

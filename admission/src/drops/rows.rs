@@ -30,7 +30,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT drop_id, rate_per_minute, max_active, claim_window_s, grace_s, session_s, max_per_fan, opens_at, \
-                    join_requires, state, pause_reason, seed, version, \
+                    join_requires, pause_reason, \
+                    CASE WHEN state = 'scheduled' AND opens_at <= now() THEN 'running' ELSE state END AS state, seed, version, \
                     ARRAY(SELECT event_id FROM drop_events e WHERE e.drop_id = drops.drop_id ORDER BY event_id) AS events \
                FROM drops ",
             $rest
@@ -57,12 +58,14 @@ pub(super) async fn all(pool: &PgPool) -> sqlx::Result<Vec<Drop>> {
 }
 
 pub(super) async fn live(pool: &PgPool) -> sqlx::Result<Vec<Drop>> {
-    sqlx::query_as::<_, Row>(select!("WHERE state <> 'ended' ORDER BY drop_id"))
-        .fetch_all(pool)
-        .await?
-        .into_iter()
-        .map(Row::read)
-        .collect()
+    sqlx::query_as::<_, Row>(select!(
+        "WHERE state <> 'ended' OR updated_at > now() - interval '1 day' ORDER BY drop_id"
+    ))
+    .fetch_all(pool)
+    .await?
+    .into_iter()
+    .map(Row::read)
+    .collect()
 }
 
 pub(super) async fn insert(db: &mut PgConnection, new: &NewDrop, seed: &[u8; 32]) -> Result<(), DropError> {
@@ -105,13 +108,18 @@ pub(super) async fn insert_events(db: &mut PgConnection, id: &DropId, events: &[
     Ok(())
 }
 
-pub(super) async fn update_settings(db: &mut PgConnection, id: &DropId, s: &Settings) -> sqlx::Result<()> {
-    sqlx::query(
-        "UPDATE drops SET rate_per_minute = $2, max_active = $3, claim_window_s = $4, grace_s = $5, session_s = $6, \
-                max_per_fan = $7, opens_at = $8, join_requires = $9, version = version + 1, updated_at = now() \
-          WHERE drop_id = $1",
+/// Writes settings and state over the version they were read at; false when it is no longer that one, or
+/// the drop has ended.
+pub(super) async fn store(db: &mut PgConnection, drop: &Drop) -> sqlx::Result<bool> {
+    let s = &drop.settings;
+    let done = sqlx::query(
+        "UPDATE drops SET rate_per_minute = $3, max_active = $4, claim_window_s = $5, grace_s = $6, session_s = $7, \
+                max_per_fan = $8, opens_at = $9, join_requires = $10, state = $11, pause_reason = $12, \
+                version = version + 1, updated_at = now() \
+          WHERE drop_id = $1 AND version = $2 AND state <> 'ended'",
     )
-    .bind(id.as_str())
+    .bind(drop.id.as_str())
+    .bind(drop.version)
     .bind(s.rate_per_minute)
     .bind(s.max_active)
     .bind(s.claim_window_s)
@@ -120,26 +128,11 @@ pub(super) async fn update_settings(db: &mut PgConnection, id: &DropId, s: &Sett
     .bind(s.max_per_fan)
     .bind(s.opens_at.map(|at| at.to_sqlx()))
     .bind(s.join_requires.as_str())
+    .bind(drop.state.stored())
+    .bind(drop.pause_reason.as_deref())
     .execute(db)
     .await?;
-    Ok(())
-}
-
-pub(super) async fn update_state(
-    db: &mut PgConnection,
-    id: &DropId,
-    state: State,
-    reason: Option<&str>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "UPDATE drops SET state = $2, pause_reason = $3, version = version + 1, updated_at = now() WHERE drop_id = $1",
-    )
-    .bind(id.as_str())
-    .bind(state.as_str())
-    .bind(reason)
-    .execute(db)
-    .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 impl Row {
@@ -168,16 +161,22 @@ impl Row {
 }
 
 impl State {
-    fn as_str(self) -> &'static str {
+    /// The column's word: whether a scheduled drop runs follows from the time.
+    fn stored(self) -> &'static str {
         match self {
-            Self::Scheduled => "scheduled",
-            Self::Running => "running",
+            Self::Scheduled | Self::Running => "scheduled",
             Self::Paused => "paused",
             Self::Ended => "ended",
         }
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Self::Scheduled, Self::Running, Self::Paused, Self::Ended].into_iter().find(|state| state.as_str() == word)
+        match word {
+            "scheduled" => Some(Self::Scheduled),
+            "running" => Some(Self::Running),
+            "paused" => Some(Self::Paused),
+            "ended" => Some(Self::Ended),
+            _ => None,
+        }
     }
 }

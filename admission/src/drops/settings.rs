@@ -55,12 +55,15 @@ pub enum Mode {
 
 /// A setting out of its bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field} must be between {least} and {most}")]
-pub struct SettingsError {
-    pub field: &'static str,
-    pub least: i32,
-    pub most: i32,
+pub enum SettingsError {
+    #[error("{field} must be between {least} and {most}")]
+    Bounds { field: &'static str, least: i32, most: i32 },
+    #[error("opens_at must be a time of this century, from 2020 on")]
+    OpensAt,
 }
+
+/// 2020-01-01 and 2100-01-01: drawn keys reach 36 years below the opening and must stay above zero.
+const OPENS_AT_S: std::ops::Range<i64> = 1_577_836_800..4_102_444_800;
 
 impl Settings {
     /// The defaults at a rate.
@@ -89,8 +92,11 @@ impl Settings {
         ];
         for (field, value, least, most) in bounds {
             if !(least..=most).contains(&value) {
-                return Err(SettingsError { field, least, most });
+                return Err(SettingsError::Bounds { field, least, most });
             }
+        }
+        if self.opens_at.is_some_and(|at| !OPENS_AT_S.contains(&at.as_second())) {
+            return Err(SettingsError::OpensAt);
         }
         Ok(())
     }

@@ -149,6 +149,8 @@ pub enum Joined {
     Known(PlaceState),
     /// The account has another live place in this drop.
     AccountBound,
+    /// There is no such place, and the drop gives no new ones: it has ended.
+    Over,
 }
 
 /// Totals of a line.
@@ -289,6 +291,7 @@ pub(super) fn place_state(fields: &[String]) -> Result<PlaceState, LineError> {
 pub(super) fn joined(fields: &[String]) -> Result<Joined, LineError> {
     match fields.split_first() {
         Some((first, [])) if first == "bound" => Ok(Joined::AccountBound),
+        Some((first, [])) if first == "over" => Ok(Joined::Over),
         Some((first, rest)) if first == "new" => Ok(Joined::New(place_state(rest)?)),
         Some((first, rest)) if first == "known" => Ok(Joined::Known(place_state(rest)?)),
         _ => Err(LineError::Shape("join")),

@@ -1,8 +1,9 @@
 //! Joins and looks that wait together are sent together: one call with many members, no timer. While
 //! a call is under way the next ones gather; a lone one goes at once.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
+use shared::lifecycle::Lifecycle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{DropId, Place};
@@ -13,6 +14,9 @@ use super::{DropState, Joined, Line, LineError, Newcomer, PlaceState};
 const CALL_MAX: usize = 256;
 /// Requests that may wait; beyond it a caller is turned away (it answers 503 and may come again).
 const WAITING_MAX: usize = 65_536;
+
+/// How long a caller waits for the answer.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 enum Ask {
     Join(Newcomer, oneshot::Sender<Result<(DropState, Joined), BatchError>>),
@@ -39,10 +43,10 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// Spawns its worker on the current runtime; the worker ends with the last clone.
-    pub fn new(line: Line) -> Self {
+    /// Its worker ends with the last clone; should it die before, so does the process.
+    pub fn new(line: Line, lifecycle: &Lifecycle) -> Self {
         let (asks, waiting) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(work(line, waiting));
+        lifecycle.guard("line batcher", tokio::spawn(work(line, waiting)));
         Self { asks }
     }
 
@@ -61,7 +65,11 @@ impl Batcher {
     ) -> Result<T, BatchError> {
         let (reply, answer) = oneshot::channel();
         self.asks.try_send((drop.clone(), ask(reply))).map_err(|_| BatchError::Full)?;
-        answer.await.unwrap_or(Err(BatchError::Unavailable))
+        match tokio::time::timeout(ANSWER_MAX, answer).await {
+            Ok(Ok(answer)) => answer,
+            // too late for whoever waits, or the worker is gone
+            Ok(Err(_)) | Err(_) => Err(BatchError::Unavailable),
+        }
     }
 }
 

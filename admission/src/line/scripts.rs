@@ -18,4 +18,5 @@ script!(RELEASE, "scripts/release.lua");
 script!(END_PLACE, "scripts/end_place.lua");
 script!(DRAW, "scripts/draw.lua");
 script!(WATCH, "scripts/watch.lua");
+script!(RESTORE_ENDED, "scripts/restore_ended.lua");
 script!(CONTROL, "scripts/control.lua");

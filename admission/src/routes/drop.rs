@@ -46,7 +46,8 @@ pub(crate) async fn change(
     Path(id): Path<String>,
     Json(changes): Json<Changes>,
 ) -> Result<Json<Drop>, Error> {
-    let drop = drops::change(&app.pool, &app.line, &drop_id(&id)?, &changes, &operator.actor()).await?;
+    let now = app.clock.now();
+    let drop = drops::change(&app.pool, &app.line, &drop_id(&id)?, &changes, now, &operator.actor()).await?;
     Ok(Json(drop))
 }
 

@@ -151,3 +151,35 @@ async fn without_a_session_nothing_is_shown_or_done() {
     let bare = api.http.get(format!("{}/ops/api/drops", api.url)).send().await.unwrap();
     assert_eq!(bare.status(), StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn a_drop_that_opens_by_itself_runs_and_cannot_be_moved() {
+    let api = api().await;
+    api.make("evening").await;
+    let path = "/ops/api/drops/evening";
+    let patch = async |body: Value| api.send(api.http.patch(format!("{}{path}", api.url)).json(&body)).await;
+    let (status, _) = patch(json!({"opens_at": "2025-01-01T00:00:00Z"})).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(api.get(path).await.1["state"], "running");
+    let (status, problem) = patch(json!({"opens_at": "2099-01-01T00:00:00Z"})).await;
+    assert_eq!((status.as_u16(), slug(&problem)), (409, "version"));
+    let (status, problem) = patch(json!({"opens_at": "1969-01-01T00:00:00Z"})).await;
+    assert_eq!((status.as_u16(), slug(&problem)), (422, "wrong-type"));
+    assert_eq!(patch(json!({"rate_per_minute": 90})).await.0, StatusCode::OK);
+    assert_eq!(api.post(&format!("{path}/end"), &json!({})).await.0, StatusCode::OK);
+    assert_eq!(api.post(&format!("{path}/end"), &json!({})).await.0, StatusCode::OK, "ending twice is once");
+}
+
+#[tokio::test]
+async fn guessing_an_operators_password_is_slowed_down() {
+    let api = api().await;
+    let guess = json!({"email": "ops@example.org", "password": "a wrong guess"});
+    for _ in 0..20 {
+        let answer = api.http.post(format!("{}/ops/api/sessions", api.url)).json(&guess).send().await.unwrap();
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            assert!(answer.headers().contains_key("retry-after"));
+            return;
+        }
+    }
+    panic!("twenty guesses, and no limit");
+}

@@ -3,7 +3,7 @@
 use admission::{
     drops::{self, NewDrop, Settings},
     ids::{DropId, OrderKey},
-    line::{EndReason, Joined, Line, Newcomer, PlaceState},
+    line::{EndReason, Joined, Line, Newcomer, PlaceState, Receipt},
     marks::Keeper,
     pace,
 };
@@ -15,7 +15,8 @@ use super::line::place;
 use crate::api::event;
 
 fn newcomer(n: u128, pass: Option<(OrderKey, u64)>) -> Newcomer {
-    Newcomer { place: place(n), pass, account: None }
+    let receipt = pass.map(|(key, epoch)| Receipt { key: Some(key), epoch });
+    Newcomer { place: place(n), receipt, account: None }
 }
 
 #[tokio::test]
@@ -23,10 +24,7 @@ async fn after_a_loss_of_redis_passes_bring_their_places_back_and_ended_places_s
     let world = world().await;
     let line = Line::new(world.redis.clone());
     let id = DropId::parse("evening").unwrap();
-    let settings = Settings {
-        opens_at: Some(Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1)),
-        ..Settings::at_rate(60)
-    };
+    let settings = Settings { opens_at: Some("2025-01-01T00:00:00Z".parse().unwrap()), ..Settings::at_rate(60) };
     let new = NewDrop { id: id.clone(), events: vec![event(&world.pool).await], settings };
     let drop = drops::create(&world.pool, &line, &new, "cli").await.unwrap();
     let mut keeper = Keeper::new(world.pool.clone(), 60);
@@ -63,4 +61,46 @@ async fn after_a_loss_of_redis_passes_bring_their_places_back_and_ended_places_s
     let (_, forged) = line.join(&id, &[newcomer(77, Some((OrderKey(5), restored.epoch)))]).await.unwrap();
     let Joined::New(forged) = forged[0] else { panic!("a new place") };
     assert!(forged.key().unwrap() > keys[2]);
+}
+
+#[tokio::test]
+async fn a_lobby_lost_with_redis_is_drawn_as_it_would_have_been() {
+    let world = world().await;
+    let line = Line::new(world.redis.clone());
+    let id = DropId::parse("evening").unwrap();
+    let settings = Settings { opens_at: Some("2025-01-01T00:00:00Z".parse().unwrap()), ..Settings::at_rate(60) };
+    let new = NewDrop { id: id.clone(), events: vec![event(&world.pool).await], settings };
+    let drop = drops::create(&world.pool, &line, &new, "cli").await.unwrap();
+    // a pass from the lobby of an epoch that was lost, shown after the opening
+    let mut keeper = Keeper::new(world.pool.clone(), 0);
+    keeper.keep(&line, &drop, Timestamp::UNIX_EPOCH).await.unwrap();
+    let _: () = world.redis.clone().del(format!("{}:{{evening}}:control", world.redis.prefix())).await.unwrap();
+    keeper.keep(&line, &drop, Timestamp::UNIX_EPOCH).await.unwrap();
+    let lobby_pass = Newcomer { place: place(1), receipt: Some(Receipt { key: None, epoch: 1 }), account: None };
+    let (state, joined) = line.join(&id, &[newcomer(2, None), lobby_pass]).await.unwrap();
+    assert_eq!(joined[1], Joined::New(PlaceState::Drawing), "not at the end of the line: {:?}", joined[1]);
+    let mut releaser = admission::release::Releaser::default();
+    while line.look(&id, &[place(1)]).await.unwrap().1[0].key().is_none() {
+        releaser.release(&line, &drop).await.unwrap();
+    }
+    let drawn = admission::draw::drawn_key(state.opens_at.unwrap(), &drop.seed, place(1));
+    assert_eq!(line.look(&id, &[place(1)]).await.unwrap().1[0].key(), Some(drawn));
+}
+
+#[tokio::test]
+async fn what_operators_decided_reaches_a_line_that_did_not_hear_it() {
+    let world = world().await;
+    let line = Line::new(world.redis.clone());
+    let id = DropId::parse("evening").unwrap();
+    let new = NewDrop { id: id.clone(), events: vec![event(&world.pool).await], settings: Settings::at_rate(60) };
+    drops::create(&world.pool, &line, &new, "cli").await.unwrap();
+    // Postgres was told, Redis was not: as when the connection to it broke in between
+    sqlx::query("UPDATE drops SET state = 'paused', pause_reason = 'a minute', version = version + 1")
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let drop = drops::show(&world.pool, &id).await.unwrap();
+    Keeper::new(world.pool.clone(), 60).keep(&line, &drop, Timestamp::UNIX_EPOCH).await.unwrap();
+    let (state, _) = line.look(&id, &[]).await.unwrap();
+    assert_eq!((state.paused_at.is_some(), state.pause_reason.as_str()), (true, "a minute"));
 }

@@ -18,16 +18,17 @@ async fn a_lobby_is_drawn_by_its_seed_and_two_processes_agree() {
     let world = world().await;
     let line = Line::new(world.redis.clone());
     let id = DropId::parse("evening").unwrap();
-    let in_an_hour: Timestamp = "2200-01-01T00:00:00Z".parse().unwrap();
-    let settings = Settings { opens_at: Some(in_an_hour), ..Settings::at_rate(60) };
+    let far_away: Timestamp = "2099-01-01T00:00:00Z".parse().unwrap();
+    let settings = Settings { opens_at: Some(far_away), ..Settings::at_rate(60) };
     let new = NewDrop { id: id.clone(), events: vec![event(&world.pool).await], settings };
     let drop = drops::create(&world.pool, &line, &new, "cli").await.unwrap();
 
-    let who: Vec<_> = (0..2_500).map(|n| Newcomer { place: place(n), pass: None, account: None }).collect();
+    let who: Vec<_> = (0..2_500).map(|n| Newcomer { place: place(n), receipt: None, account: None }).collect();
     for some in who.chunks(250) {
         line.join(&id, some).await.unwrap();
     }
-    drops::open(&world.pool, &line, &id, Timestamp::UNIX_EPOCH, "cli").await.unwrap();
+    let now: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
+    drops::open(&world.pool, &line, &id, now, "cli").await.unwrap();
     let (mut one, mut two) = (Releaser::default(), Releaser::default());
     loop {
         let (a, b) = tokio::join!(one.release(&line, &drop), two.release(&line, &drop));

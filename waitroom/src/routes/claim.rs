@@ -4,9 +4,9 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use shared::json::Json;
+use shared::json::{Json, Query};
 
-use super::status::document;
+use super::status::{Shown, document};
 use crate::{
     app::App,
     document::Document,
@@ -20,7 +20,7 @@ use crate::{
 #[utoipa::path(
     post,
     path = "/queue/{drop}/claim",
-    params(("drop" = DropId, Path)),
+    params(("drop" = DropId, Path), Shown),
     responses(
         (status = 200, description = "Admitted, with the token in `admission`; or not called, and nothing changed", body = Document),
         (status = 202, description = "The claim waits its turn; it cannot lapse any more", body = Document),
@@ -31,7 +31,11 @@ use crate::{
     ),
     security(("visitor" = []), ("visitor" = [], "pass" = []))
 )]
-pub(crate) async fn claim(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, Error> {
+pub(crate) async fn claim(
+    State(app): State<App>,
+    caller: Caller,
+    Query(Shown { shown }): Query<Shown>,
+) -> Result<impl IntoResponse, Error> {
     let (fan, _, before) = caller.place(&app).await?;
     if ended(&before).is_some() {
         return Err(Error::PlaceEnded);
@@ -41,6 +45,6 @@ pub(crate) async fn claim(State(app): State<App>, caller: Caller) -> Result<impl
         PlaceState::Claiming { .. } => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
     };
-    let document = document(&app, &fan, &drop, &place, None).await?;
+    let document = document(&app, &fan, &drop, &place, shown).await?;
     Ok((status, [(header::CACHE_CONTROL, "no-store")], Json(document)))
 }

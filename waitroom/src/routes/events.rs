@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use admission::{
     estimate::estimate,
     ids::DropId,
-    line::{BatchError, DropState, Joined, Newcomer, PlaceState},
+    line::{BatchError, DropState, Joined, Newcomer, PlaceState, Receipt},
     position::never_rising,
 };
 use axum::{
@@ -70,8 +70,7 @@ pub(crate) struct Options {
             content_type = "text/event-stream"
         ),
         (status = 404, description = "drop, place"),
-        (status = 409, description = "limit"),
-        (status = 503, description = "restoring")
+        (status = 409, description = "limit")
     ),
     security(("visitor" = []), ("visitor" = [], "pass" = []))
 )]
@@ -82,18 +81,42 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Ok(room) = app.streams.clone().try_acquire_owned() else {
-        return Ok(sse(stream::iter([Ok(bye())])));
+        return Ok(shed());
     };
-    let (fan, drop, place) = caller.place(&app).await?;
+    match live(app, caller, options, &headers, room).await {
+        Ok(Some(live)) => Ok(sse(live.frames())),
+        Ok(None) => Ok(shed()),
+        // it will pass; an error status would end the browser's attempts for good
+        Err(error @ (Error::Batch(_) | Error::Line(_))) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a stream is sent away for a moment");
+            Ok(shed())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The stream of a fan who has a place; `None` when that place has its share of streams open.
+async fn live(
+    app: App,
+    caller: Caller,
+    options: Options,
+    headers: &HeaderMap,
+    room: OwnedSemaphorePermit,
+) -> Result<Option<Live>, Error> {
+    let (fan, ..) = caller.place(&app).await?;
     let crowd = app.crowds.of(&fan.drop).await?;
-    let shown = last_shown(&headers, drop.epoch).or(options.shown).filter(|&position| position > 0);
-    let live = Live {
-        listener: crowd.listen(fan.place),
-        ticks: crowd.ticks(),
+    let (Some(listener), ticks) = (crowd.listen(fan.place), crowd.ticks()) else {
+        return Ok(None);
+    };
+    // looked at only now: what happens from here on wakes the stream
+    let (drop, place) = app.batcher.look(&fan.drop, fan.place).await?;
+    Ok(Some(Live {
+        listener,
+        ticks,
         crowd,
         auto_claim: options.claim.as_deref() == Some("auto"),
         shown_state: document::state(&drop, &place).0,
-        shown,
+        shown: last_shown(headers, drop.epoch).or(options.shown).filter(|&position| position > 0),
         notice_seen: None,
         stale: false,
         fan,
@@ -101,8 +124,16 @@ pub(crate) async fn events(
         place,
         app,
         _room: room,
-    };
-    Ok(sse(live.frames()))
+    }))
+}
+
+/// Asks to come back later.
+fn shed() -> Response {
+    sse(stream::iter([Ok(bye().retry(retry()))]))
+}
+
+fn retry() -> Duration {
+    Duration::from_millis(RETRY_MS + rand::random_range(0..RETRY_MS))
 }
 
 fn sse(frames: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
@@ -161,8 +192,7 @@ impl Live {
                 Some(frame) => frame,
                 None => { yield Ok(bye()); return; }
             };
-            let retry = Duration::from_millis(RETRY_MS + rand::random_range(0..RETRY_MS));
-            yield Ok(first.retry(retry));
+            yield Ok(first.retry(retry()));
             if let Some(frame) = self.notice() { yield Ok(frame); }
             for frame in self.claim_if_auto().await { yield Ok(frame); }
             loop {
@@ -192,7 +222,12 @@ impl Live {
         if tick.drop.epoch != self.drop.epoch {
             return frames;
         }
+        let resumed = self.drop.paused_at.is_some() && tick.drop.paused_at.is_none();
         self.drop.clone_from(&tick.drop);
+        if resumed && matches!(self.place, PlaceState::Admitted { .. }) {
+            // the session ran on drop time, the token's end did not: a fresh one
+            frames.extend(self.look_again().await);
+        }
         if document::state(&self.drop, &self.place).0 != self.shown_state {
             frames.extend(self.document_frame("state"));
         } else if self.shown_state == "waiting" {
@@ -213,7 +248,10 @@ impl Live {
                 if !same_epoch {
                     self.shown = None;
                 } else if before == self.place {
-                    return Vec::new();
+                    return self.claim_if_auto().await;
+                }
+                if matches!(self.place, PlaceState::Ended { .. }) {
+                    self.shown = None; // what was shown of this place says nothing of the next
                 }
                 let name = match self.place {
                     PlaceState::Called { .. } => "called",
@@ -232,23 +270,25 @@ impl Live {
         }
     }
 
-    /// The place as it stands. One that Redis lost goes back at the key this stream still knows, so that
+    /// The place as it stands. One that Redis lost goes back to where this stream knows it to be, so that
     /// who listens need not come back by hand.
     async fn look(&self) -> Result<(DropState, PlaceState), BatchError> {
         let (drop, place) = self.app.batcher.look(&self.fan.drop, self.fan.place).await?;
-        let (PlaceState::Unknown, Some(key)) = (place, self.place.key()) else {
+        let was_in_line = !matches!(self.place, PlaceState::Unknown | PlaceState::Ended { .. });
+        if place != PlaceState::Unknown || !was_in_line {
             return Ok((drop, place));
-        };
-        let who = Newcomer { place: self.fan.place, pass: Some((key, self.drop.epoch)), account: None };
+        }
+        let receipt = Receipt { key: self.place.key(), epoch: self.drop.epoch };
+        let who = Newcomer { place: self.fan.place, receipt: Some(receipt), account: None };
         let (drop, joined) = self.app.batcher.join(&self.fan.drop, who).await?;
         Ok(match joined {
             Joined::New(place) | Joined::Known(place) => (drop, place),
-            Joined::AccountBound => (drop, PlaceState::Unknown),
+            Joined::AccountBound | Joined::Over => (drop, PlaceState::Unknown),
         })
     }
 
     async fn claim_if_auto(&mut self) -> Vec<Event> {
-        if !self.auto_claim || !matches!(self.place, PlaceState::Called { .. }) {
+        if !self.auto_claim || !matches!(self.place, PlaceState::Called { .. } | PlaceState::Lapsed { .. }) {
             return Vec::new();
         }
         match self.app.line.claim(&self.fan.drop, self.fan.place).await {
@@ -259,6 +299,7 @@ impl Live {
                 self.document_frame(name).into_iter().collect()
             }
             Err(error) => {
+                self.stale = true; // the next tick tries again
                 tracing::warn!(error = &error as &dyn std::error::Error, drop = %self.fan.drop, "automatic claim");
                 Vec::new()
             }

@@ -10,13 +10,14 @@ use axum::{
 use serde::Deserialize;
 use shared::{
     http::cookies,
-    json::{Json, OptionalJson},
+    json::{Json, OptionalJson, Query},
 };
 use utoipa::ToSchema;
 
+use super::status::{Shown, document};
 use crate::{
     app::App,
-    document::{Document, View},
+    document::Document,
     error::Error,
     fan::{Caller, Fan, VISITOR_COOKIE, ended, pass_cookie},
 };
@@ -40,14 +41,14 @@ pub(crate) struct Request {
 #[utoipa::path(
     post,
     path = "/queue/{drop}/join",
-    params(("drop" = DropId, Path)),
+    params(("drop" = DropId, Path), Shown),
     request_body = Option<Request>,
     responses(
         (status = 200, description = "The place this visitor had already", body = Document),
         (status = 201, description = "A new place", body = Document),
         (status = 403, description = "place-bound"),
         (status = 404, description = "drop"),
-        (status = 409, description = "limit"),
+        (status = 409, description = "limit, not-on-sale"),
         (status = 429, description = "rate-limited"),
         (status = 503, description = "restoring")
     ),
@@ -63,6 +64,7 @@ pub(crate) struct Request {
 pub(crate) async fn join(
     State(app): State<App>,
     caller: Caller,
+    Query(Shown { shown }): Query<Shown>,
     OptionalJson(request): OptionalJson<Request>,
 ) -> Result<Response, Error> {
     let crowd = match app.crowds.of(&caller.drop).await {
@@ -81,15 +83,11 @@ pub(crate) async fn join(
         Joined::New(place) => (StatusCode::CREATED, place),
         Joined::Known(place) => (StatusCode::OK, place),
         Joined::AccountBound => return Err(Error::AccountBound),
+        Joined::Over => return Err(Error::DropOver),
     };
     metrics::counter!("onsale_joins_total", "drop" => fan.drop.to_string(), "known" => (status == StatusCode::OK).to_string())
         .increment(1);
-    let ahead = match place {
-        PlaceState::Waiting { rank, .. } => Some(rank),
-        _ => None,
-    };
-    let view = View { fan: &fan, drop: &drop, place: &place, ahead, speed: tick.speed };
-    let document = view.document(&app.passes, &app.signer)?;
+    let document = document(&app, &fan, &drop, &place, shown).await?;
     let no_store = (header::CACHE_CONTROL, "no-store".parse().expect("a constant is a header value"));
     if keeps_secret {
         return Ok((status, AppendHeaders([no_store]), Json(document)).into_response());
@@ -110,12 +108,10 @@ async fn take_place(
     mut again: bool,
 ) -> Result<(Fan, DropState, Joined), Error> {
     let visitor = caller.visitor.clone().unwrap_or_else(VisitorSecret::generate);
-    let pass = caller.pass.as_ref();
-    let generation = pass.map_or(0, |pass| pass.generation);
+    let generation = caller.pass.as_ref().map_or(0, |pass| pass.generation);
     for turn in caller.first_turn(&visitor)..TURNS_MAX {
         let place = Place::of(&caller.drop, turn, &visitor);
-        let receipt = pass.filter(|pass| pass.place == place).and_then(|pass| Some((pass.key?, pass.epoch)));
-        let who = Newcomer { place, pass: receipt, account: account.clone() };
+        let who = Newcomer { place, receipt: caller.receipt(place), account: account.clone() };
         let (drop, joined) = app.batcher.join(&caller.drop, who).await?;
         match joined {
             Joined::Known(PlaceState::Ended { given_up: true, .. }) => {}

@@ -20,7 +20,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct Shown {
     /// The position shown last: the next is never above it.
-    shown: Option<u64>,
+    pub(super) shown: Option<u64>,
 }
 
 /// Where the fan stands; changes nothing.

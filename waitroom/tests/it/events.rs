@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use admission::{ids::DropId, line::Notice};
+use admission::{
+    ids::DropId,
+    line::{Notice, Phase},
+};
 use futures_util::StreamExt as _;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -138,14 +141,14 @@ async fn pause_and_notice_reach_the_stream() {
     fan.join().await;
     let mut frames = open(fan.get("events")).await;
     frames.next().await.unwrap();
-    s.line.pause(&s.drop, "A minute, please.").await.unwrap();
+    s.pause("A minute, please.").await;
     let paused = frames.until("state").await;
     assert_eq!((&paused.data["state"], &paused.data["reason"]), (&json!("paused"), &json!("A minute, please.")));
     let notice =
         Notice { id: "n1".into(), text: "Balcony is gone".into(), lang: "en".into(), at: Clock::system().now() };
-    s.line.set(&s.drop, &[("notice", json!(notice).to_string())]).await.unwrap();
+    s.line.notify(&s.drop, &notice).await.unwrap();
     assert_eq!(frames.until("notice").await.data["text"], "Balcony is gone");
-    s.line.resume(&s.drop).await.unwrap();
+    s.resume().await;
     assert_eq!(frames.until("state").await.data["state"], "waiting");
 }
 
@@ -156,7 +159,7 @@ async fn a_lobby_fan_learns_of_the_draw() {
     assert_eq!(fan.join().await.1["state"], "lobby");
     let mut frames = open(fan.get("events")).await;
     assert_eq!(frames.next().await.unwrap().data["state"], "lobby");
-    s.line.open(&s.drop).await.unwrap();
+    s.order(Phase::Going, &[("opens_at", "1000")]).await;
     let lobby = s.line.lobby(&s.drop, 10).await.unwrap();
     s.line.draw(&s.drop, &[(lobby[0], admission::ids::OrderKey(17))]).await.unwrap();
     loop {
@@ -220,4 +223,42 @@ async fn after_a_loss_of_redis_a_listening_fan_is_back_at_the_old_key_with_a_pas
     assert_eq!(read(again).await.1["order_key"], joined["order_key"]);
     let again = away.post("join").header("Onsale-Pass", pass_of_away["pass"].as_str().unwrap());
     assert_eq!(read(again).await.1["order_key"], pass_of_away["order_key"], "two epochs away");
+}
+
+#[tokio::test]
+async fn after_a_pause_who_is_inside_gets_a_token_that_lasts_as_long_as_the_session() {
+    let s = stage(&[]).await;
+    let fan = s.fan();
+    fan.join().await;
+    let before = fan.admit().await;
+    let mut frames = open(fan.get("events")).await;
+    frames.next().await.unwrap();
+    s.pause("a minute").await;
+    // the watcher must have seen the pause before it sees its end
+    loop {
+        let pulse = read(s.http.get(s.path("pulse"))).await.1;
+        if pulse["state"] == "paused" {
+            break;
+        }
+    }
+    s.resume().await;
+    let after = frames.until("admitted").await;
+    let end = |document: &Value| document["admission"]["expires_at"].as_str().unwrap().to_owned();
+    assert!(end(&after.data) > end(&before), "{} {}", end(&after.data), end(&before));
+    assert_eq!(after.data["admission"]["admitted_at"], before["admission"]["admitted_at"], "the same admission");
+}
+
+#[tokio::test]
+async fn a_place_has_its_share_of_streams_and_the_next_is_told_to_come_back() {
+    let s = stage(&[]).await;
+    let fan = s.fan();
+    fan.join().await;
+    let mut open_ones = Vec::new();
+    for _ in 0..8 {
+        let mut frames = open(fan.get("events")).await;
+        assert_eq!(frames.next().await.unwrap().event, "state");
+        open_ones.push(frames);
+    }
+    let mut ninth = open(fan.get("events")).await;
+    assert_eq!(ninth.next().await.unwrap().event, "bye");
 }

@@ -2,7 +2,7 @@
 
 use admission::{
     ids::VisitorSecret,
-    line::{EndReason, Stock},
+    line::{EndReason, Phase, Stock},
     token::Verifier,
 };
 use reqwest::StatusCode;
@@ -136,15 +136,15 @@ async fn pause_sold_out_and_end_are_told_with_their_reasons() {
     let s = stage(&[]).await;
     let fan = s.fan();
     fan.join().await;
-    s.line.pause(&s.drop, "The shop takes a breath.").await.unwrap();
+    s.pause("The shop takes a breath.").await;
     let paused = fan.status().await;
     assert_eq!((&paused["state"], &paused["reason"]), (&json!("paused"), &json!("The shop takes a breath.")));
     assert!(paused["estimate"].is_null(), "nobody can say while paused");
-    s.line.resume(&s.drop).await.unwrap();
+    s.resume().await;
     assert_eq!(fan.status().await["state"], "waiting");
     s.line.report_stock(&s.drop, Stock { capacity: 5, held: 0, sold: 5 }).await.unwrap();
     assert_eq!(fan.status().await["state"], "sold_out");
-    s.line.finish(&s.drop).await.unwrap();
+    s.order(Phase::Ended, &[]).await;
     let ended = fan.status().await;
     assert_eq!((&ended["state"], &ended["reason"]), (&json!("ended"), &json!("drop-ended")));
 }
@@ -190,4 +190,35 @@ async fn the_pulse_tells_everybody_the_totals() {
         (&json!("running"), &json!(60_000), &json!(250.0))
     );
     assert_eq!(pulse["events"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_ended_drop_gives_no_new_places() {
+    let s = stage(&[]).await;
+    s.order(Phase::Ended, &[]).await;
+    let (status, problem) = s.fan().join().await;
+    assert_eq!((status, slug(&problem)), (StatusCode::CONFLICT, "not-on-sale"));
+}
+
+#[tokio::test]
+async fn one_address_cannot_flood_the_line() {
+    let s = stage(&[]).await;
+    for _ in 0..400 {
+        let answer = s.http.post(s.path("join")).send().await.unwrap();
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            assert!(answer.headers().contains_key("retry-after"));
+            return;
+        }
+    }
+    panic!("four hundred joins at once from one address, and no limit");
+}
+
+#[tokio::test]
+async fn a_form_on_another_site_cannot_replace_a_visitor() {
+    let s = stage(&[]).await;
+    let form =
+        s.http.post(s.path("join")).header("Sec-Fetch-Site", "cross-site").header("Origin", "https://evil.example");
+    let answer = form.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    assert!(answer.headers().get("set-cookie").is_none());
 }

@@ -1,8 +1,10 @@
 //! A waitroom with one drop, and fans who talk to it over HTTP.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use admission::{
     ids::{DropId, VisitorSecret},
-    line::Line,
+    line::{Line, Order, Phase},
     pace,
 };
 use redis::AsyncCommands as _;
@@ -23,6 +25,7 @@ pub(crate) struct Stage {
     pub(crate) url: String,
     pub(crate) http: Client,
     pub(crate) lifecycle: Lifecycle,
+    version: AtomicU64,
     world: World,
 }
 
@@ -44,7 +47,7 @@ pub(crate) async fn stage(fields: &[(&'static str, &str)]) -> Stage {
     line.create(&drop, &control).await.unwrap();
     let lifecycle = Lifecycle::new();
     let url = waitroom(&world, &lifecycle).await;
-    Stage { line, drop, url, http: Client::new(), lifecycle, world }
+    Stage { line, drop, url, http: Client::new(), lifecycle, version: AtomicU64::new(0), world }
 }
 
 fn control() -> Vec<(&'static str, String)> {
@@ -89,6 +92,21 @@ impl Stage {
 
     pub(crate) fn path(&self, call: &str) -> String {
         format!("{}/queue/{DROP}/{call}", self.url)
+    }
+
+    /// What an operator decides next.
+    pub(crate) async fn order(&self, phase: Phase, settings: &[(&'static str, &str)]) {
+        let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
+        let settings = settings.iter().map(|(field, value)| (*field, (*value).to_owned())).collect();
+        self.line.apply(&self.drop, &Order { version, phase, settings }).await.unwrap();
+    }
+
+    pub(crate) async fn pause(&self, reason: &str) {
+        self.order(Phase::Paused { reason: reason.to_owned() }, &[]).await;
+    }
+
+    pub(crate) async fn resume(&self) {
+        self.order(Phase::Going, &[]).await;
     }
 
     /// Everything this world keeps in Redis is gone.

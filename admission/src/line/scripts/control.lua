@@ -1,7 +1,10 @@
 -- Makes or changes a drop's control.
 --
--- ARGV: 1 what: 'create' (only when missing) | 'set' | 'open' | 'pause' | 'resume' | 'end' | 'stock' | 'watchdog'
---       create, set, stock: then field, value pairs; pause: then the reason;
+-- ARGV: 1 what: 'create' (only when missing) | 'apply' | 'notice' | 'stock' | 'watchdog'
+--       create, stock: then field, value pairs
+--       apply: then version, 'going' | 'paused' | 'ended', the reason of a pause, field, value pairs;
+--              an order no newer than the last one changes nothing, so orders may be repeated
+--       notice: then the notice as JSON
 --       watchdog: then how long booking may be silent (µs) and the reason fans read when it is
 -- Returns: 1, or 0 when there is nothing to change (restoring).
 
@@ -28,14 +31,20 @@ if what == 'create' then
 end
 if restoring then return 0 end
 
-if what == 'set' then
-  assign(2)
-elseif what == 'open' then
-  if not is_open then redis.call('HSET', CONTROL, 'opens_at', text(now)) end
-elseif what == 'pause' then
-  pause(ARGV[2], '0')
-elseif what == 'resume' then
-  resume()
+if what == 'apply' then
+  local version, phase, reason = ARGV[2], ARGV[3], ARGV[4]
+  if int(version) <= int(control.version) then return 1 end
+  assign(5)
+  redis.call('HSET', CONTROL, 'version', version)
+  if phase == 'paused' then
+    pause(reason, '0')
+  elseif phase == 'ended' then
+    if not is_ended then redis.call('HSET', CONTROL, 'ended_at', text(now)) end
+  elseif paused_at > 0 and control.paused_by_itself ~= '1' then
+    resume()
+  end
+elseif what == 'notice' then
+  redis.call('HSET', CONTROL, 'notice', ARGV[2])
 elseif what == 'watchdog' then
   -- a drop whose booking never reported is not watched; what an operator paused stays paused
   local silent = int(control.stock_at) > 0 and now - int(control.stock_at) > int(ARGV[2])
@@ -46,8 +55,6 @@ elseif what == 'watchdog' then
   else
     return 1
   end
-elseif what == 'end' then
-  if not is_ended then redis.call('HSET', CONTROL, 'ended_at', text(now)) end
 elseif what == 'stock' then
   local was = control.sold_out or '0'
   assign(2)

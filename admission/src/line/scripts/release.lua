@@ -14,13 +14,6 @@ local CALLS_MAX = 1000 -- places called in a run
 
 local ended_now = 0
 if paused_at == 0 then
-  for _, place in ipairs(redis.call('ZRANGEBYSCORE', ACTIVE, '-inf', text(drop_now), 'LIMIT', 0, ENDS_MAX)) do
-    if finish(place, 'session_over') then ended_now = ended_now + 1 end
-  end
-  local grace_over = drop_now - int(control.grace_us)
-  for _, place in ipairs(redis.call('ZRANGEBYSCORE', CALLED, '-inf', text(grace_over), 'LIMIT', 0, ENDS_MAX)) do
-    if finish(place, 'lapsed_out') then ended_now = ended_now + 1 end
-  end
   -- those whose claim window passed since the last look are told, and counted as no-shows
   local mark = int(control.lapse_mark)
   -- (all of them at once: a limit could cut those called in one run, who share a deadline, in two)
@@ -32,6 +25,13 @@ if paused_at == 0 then
   if #lapsed > 0 then
     count('noshows', #lapsed)
     redis.call('HSET', CONTROL, 'lapse_mark', text(mark))
+  end
+  for _, place in ipairs(redis.call('ZRANGEBYSCORE', ACTIVE, '-inf', text(drop_now), 'LIMIT', 0, ENDS_MAX)) do
+    if finish(place, 'session_over') then ended_now = ended_now + 1 end
+  end
+  local grace_over = drop_now - int(control.grace_us)
+  for _, place in ipairs(redis.call('ZRANGEBYSCORE', CALLED, '-inf', text(grace_over), 'LIMIT', 0, ENDS_MAX)) do
+    if finish(place, 'lapsed_out') then ended_now = ended_now + 1 end
   end
 end
 
