@@ -41,6 +41,13 @@ impl Failure {
         self
     }
 
+    /// Adds to what went wrong.
+    pub(crate) fn and(mut self, detail: &str) -> Self {
+        self.detail.push('\n');
+        self.detail.push_str(detail);
+        self
+    }
+
     /// What went wrong, in words.
     pub(crate) fn detail(&self) -> &str {
         &self.detail

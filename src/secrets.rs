@@ -33,12 +33,7 @@ pub(crate) struct SandboxSecrets {
 impl Secrets {
     /// Reads a file of keys.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let name = path.display().to_string();
-        config::Config::builder()
-            .add_source(config::File::from(path).format(config::FileFormat::Toml))
-            .build()
-            .and_then(config::Config::try_deserialize)
-            .with_context(|| format!("cannot read the keys in {name}"))
+        shared::settings::load_file(path).with_context(|| format!("cannot read the keys in {}", path.display()))
     }
 
     /// Where a private stack keeps its keys.

@@ -76,11 +76,14 @@ impl Deref for App {
     }
 }
 
-/// Rate limits by client address.
+/// Rate limits, by client address where nothing else is said.
 pub struct Limits {
     pub sign_in: RateLimit,
     pub registration: RateLimit,
     pub checkout: RateLimit,
+    pub confirm: RateLimit,
+    /// By account.
+    pub confirm_account: RateLimit,
 }
 
 impl Limits {
@@ -89,12 +92,15 @@ impl Limits {
             sign_in: RateLimit::new("sign-in", quotas.sign_in),
             registration: RateLimit::new("registration", quotas.registration),
             checkout: RateLimit::new("checkout", quotas.checkout),
+            confirm: RateLimit::new("confirm", quotas.checkout),
+            confirm_account: RateLimit::new("confirm-account", quotas.confirm),
         }
     }
 }
 
 /// Builds the role: its routes, its state, and its background jobs on the lifecycle.
 pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<(Router, App)> {
+    settings.stripe.check()?;
     let stripe_base = settings.stripe.api_base.parse().context("booking.stripe.api_base")?;
     let moment = Duration::from_millis(settings.availability_ms);
     let app = App(Arc::new(Inner {

@@ -26,6 +26,8 @@ pub enum Error {
     InFlight,
     #[error("a booking has 1 to {max} tickets")]
     Quantity { max: u32 },
+    #[error("these tickets together do not cost 1 to {max} minor units, which is what one payment may be")]
+    Unpayable { max: i64 },
     #[error("these are not seats of this event: {}", labels.join(", "))]
     TicketOfAnotherEvent { labels: Vec<String> },
 
@@ -153,6 +155,7 @@ impl From<Error> for Problem {
             Error::Quantity { max } => {
                 refuse(S::UNPROCESSABLE_ENTITY, "quantity", "Too few or too many tickets").with("max", max)
             }
+            Error::Unpayable { .. } => refuse(S::UNPROCESSABLE_ENTITY, "quantity", "Too much for one payment"),
             Error::TicketOfAnotherEvent { ref labels } => {
                 refuse(S::UNPROCESSABLE_ENTITY, "ticket-of-another-event", "Not seats of this event")
                     .with("seats", labels)

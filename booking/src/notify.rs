@@ -7,6 +7,7 @@ use std::sync::Once;
 
 use anyhow::Context as _;
 use lettre::message::Mailbox;
+use lettre::transport::smtp;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use secrecy::ExposeSecret as _;
 use shared::keyring::Keyring;
@@ -66,5 +67,19 @@ impl Notifier {
             self.skipped.call_once(|| tracing::info!("booking.smtp_url is not set: mail is skipped"));
         }
         self.mailer.as_ref()
+    }
+}
+
+/// What may be kept and logged about a mail that failed: a mail server's reply often quotes the address.
+pub(crate) fn anonymous(error: &anyhow::Error) -> String {
+    let Some(refusal) = error.downcast_ref::<smtp::Error>() else {
+        // our own words, without what a library adds
+        return error.to_string();
+    };
+    match refusal.status() {
+        Some(code) => format!("smtp {code}"),
+        None if refusal.is_timeout() => "smtp timeout".to_owned(),
+        None if refusal.is_tls() => "smtp tls".to_owned(),
+        None => "smtp connection".to_owned(),
     }
 }

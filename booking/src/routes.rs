@@ -28,8 +28,8 @@ use crate::app::App;
 
 pub(crate) fn router(app: App) -> Router {
     let limits = &app.limits;
-    let (sign_in, registration, checkout) =
-        (limited(limits.sign_in.clone()), limited(limits.registration.clone()), limited(limits.checkout.clone()));
+    let (sign_in, registration) = (limited(limits.sign_in.clone()), limited(limits.registration.clone()));
+    let (checkout, confirm) = (limited(limits.checkout.clone()), limited(limits.confirm.clone()));
     Router::new()
         // reading, open to everybody
         .route("/events/search", get(search::search))
@@ -41,7 +41,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sessions", post(sessions::sign_in).layer(sign_in).delete(sessions::sign_out))
         // buying takes an admission; after checkout the account is enough
         .route("/booking/checkout", post(checkout::checkout).layer(checkout))
-        .route("/booking/confirm", post(confirm::confirm))
+        .route("/booking/confirm", post(confirm::confirm).layer(confirm))
         .route("/booking/{booking_id}", get(booking::show))
         .route("/booking/{booking_id}/cancel", post(cancel::cancel))
         // the provider's own calls, signed

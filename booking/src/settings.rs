@@ -1,6 +1,6 @@
 //! Settings of the booking role, under `[booking]` in the file.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use shared::rate_limit::Quota;
 
@@ -91,13 +91,30 @@ impl Default for Stripe {
     }
 }
 
-/// Rates a client address may use the costly endpoints at.
+impl Stripe {
+    /// # Errors
+    /// Names the secret that is not set: without it nothing could be sold, or any caller could send webhooks.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        for (name, secret) in [("secret_key", &self.secret_key), ("webhook_secret", &self.webhook_secret)] {
+            anyhow::ensure!(
+                !secret.expose_secret().trim().is_empty(),
+                "booking.stripe.{name} is not set: take it from the provider's dashboard, or from the sandbox role"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Rates a client address may use the costly endpoints at; `confirm` is for an account instead.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quotas {
     pub sign_in: Quota,
     pub registration: Quota,
+    /// Checkouts, and as many confirmations.
     pub checkout: Quota,
+    /// Confirmations by one account, each of which asks the provider.
+    pub confirm: Quota,
 }
 
 impl Default for Quotas {
@@ -106,6 +123,25 @@ impl Default for Quotas {
             sign_in: Quota { per_minute: 30, burst: 10 },
             registration: Quota { per_minute: 20, burst: 10 },
             checkout: Quota { per_minute: 120, burst: 30 },
+            confirm: Quota { per_minute: 30, burst: 15 },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_providers_secrets_have_no_default() {
+        let set = || Stripe { secret_key: "sk".into(), webhook_secret: "whsec".into(), ..Stripe::default() };
+        assert!(set().check().is_ok());
+        for (missing, name) in [
+            (Stripe { secret_key: SecretString::default(), ..set() }, "booking.stripe.secret_key"),
+            (Stripe { webhook_secret: " ".into(), ..set() }, "booking.stripe.webhook_secret"),
+        ] {
+            let refused = missing.check().unwrap_err().to_string();
+            assert!(refused.contains(name), "{refused}");
         }
     }
 }

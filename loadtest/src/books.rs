@@ -3,7 +3,7 @@
 pub(crate) mod database;
 pub(crate) mod provider;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
 use uuid::Uuid;
@@ -29,6 +29,7 @@ pub(crate) struct Books {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DropRow {
     pub drop_id: String,
+    pub state: String,
     pub rate_per_minute: u32,
     pub claim_window_s: u32,
 }
@@ -130,5 +131,11 @@ impl Books {
     pub(crate) fn sold(&self) -> usize {
         let sold = |ticket: &&TicketRow| ticket.status == "purchased";
         self.tickets.iter().filter(sold).count()
+    }
+
+    /// Tickets for sale that nobody ever held, not for a moment.
+    pub(crate) fn never_held(&self) -> usize {
+        let held: HashSet<i64> = self.claims.iter().map(|claim| claim.ticket_id).collect();
+        self.tickets.iter().filter(|ticket| ticket.status == "available" && !held.contains(&ticket.ticket_id)).count()
     }
 }

@@ -5,6 +5,8 @@
 //! underscores go down a level. `ONSALE_CONFIG` names the file and is no setting. A value
 //! that starts with `[` is a list in JSON: `["10.0.0.0/8"]`.
 
+mod explain;
+
 use std::{fmt::Debug, path::Path};
 
 use anyhow::{Context as _, anyhow};
@@ -19,13 +21,22 @@ const FILE_VARIABLE: &str = "ONSALE_CONFIG";
 ///
 /// # Errors
 /// For a file that cannot be read, a value of the wrong type, a missing key, or a key the
-/// type does not know; the message names the key and where it came from.
+/// type does not know; the message names the key and where it came from, and never shows
+/// the value of a secret.
 pub fn load<T: DeserializeOwned>(file: Option<&Path>, overrides: &[(String, String)]) -> anyhow::Result<T> {
     load_from(
         file,
         std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
         overrides,
     )
+}
+
+/// Reads `file` and nothing else.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_file<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
+    load_from(Some(file), std::iter::empty(), &[])
 }
 
 fn load_from<T: DeserializeOwned>(
@@ -43,41 +54,11 @@ fn load_from<T: DeserializeOwned>(
         Config::builder()
             .add_source(File::from_str(&text, FileFormat::Toml))
             .build()
-            .with_context(|| format!("settings file {}", path.display()))?;
+            .map_err(|error| anyhow!("settings file {}: {}", path.display(), explain::describe(&error)))?;
         builder = builder.add_source(File::from(path).format(FileFormat::Toml));
     }
-    let config = builder.add_source(environment.clone()).add_source(flags.clone()).build()?;
-    config.try_deserialize().map_err(|error| explain(&error, &layers, file))
-}
-
-/// The error with its source. config-rs knows the source of a wrong type only; an unknown
-/// or wrong value is looked up in the layers here.
-fn explain(error: &ConfigError, layers: &[&Layer], file: Option<&Path>) -> anyhow::Error {
-    let text = error.to_string();
-    if layers.iter().any(|layer| layer.entries.iter().any(|entry| text.contains(&entry.origin))) {
-        return anyhow!("settings: {text}");
-    }
-    let (key, unknown) = match error {
-        ConfigError::Type { key, .. } | ConfigError::At { key, .. } => (key.clone(), unknown_field(&text)),
-        ConfigError::NotFound(_) => return anyhow!("settings: {text}"),
-        _ => (None, unknown_field(&text)),
-    };
-    let names = |entry: &Entry| match (&key, unknown) {
-        (_, Some(field)) => entry.key.split('.').any(|part| part == field),
-        (Some(key), None) => entry.key == *key || key.starts_with(&format!("{}[", entry.key)),
-        (None, None) => false,
-    };
-    let origin = layers.iter().flat_map(|layer| &layer.entries).find(|entry| names(entry));
-    match (origin, file) {
-        (Some(entry), _) => anyhow!("settings: {text} in {} (key `{}`)", entry.origin, entry.key),
-        (None, Some(path)) => anyhow!("settings: {text} in {}", path.display()),
-        (None, None) => anyhow!("settings: {text}"),
-    }
-}
-
-/// `x` out of "unknown field `x`, expected …".
-fn unknown_field(text: &str) -> Option<&str> {
-    text.strip_prefix("unknown field `")?.split('`').next()
+    let config = builder.add_source(environment.clone()).add_source(flags.clone()).build();
+    config.and_then(Config::try_deserialize).map_err(|error| explain::explain(&error, &layers, file))
 }
 
 /// Keys with values and the name of where each came from.
@@ -168,11 +149,20 @@ mod tests {
         currency: String,
         live: bool,
         key: SecretString,
+        master_keys: Vec<SecretString>,
+        api_url: Option<std::net::SocketAddr>,
     }
 
     impl Default for Booking {
         fn default() -> Self {
-            Self { hold_s: 600, currency: "USD".into(), live: false, key: "".into() }
+            Self {
+                hold_s: 600,
+                currency: "USD".into(),
+                live: false,
+                key: "".into(),
+                master_keys: vec![],
+                api_url: None,
+            }
         }
     }
 
@@ -224,5 +214,29 @@ mod tests {
         expect(&text("[booking", &[], &[]), &["settings file", ".toml"]);
         let missing = load::<Settings>(Some(Path::new("/nonexistent/onsale.toml")), &[]).unwrap_err();
         expect(&format!("{missing:#}"), &["/nonexistent/onsale.toml", "No such file"]);
+    }
+
+    #[test]
+    fn a_mistyped_secret_is_not_shown() {
+        let text = |toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]| {
+            format!("{:#}", read(toml, environment, flags).unwrap_err())
+        };
+        let cases = [
+            (text("", &[("ONSALE_BOOKING__MASTER_KEYS", "hunter2")], &[]), "ONSALE_BOOKING__MASTER_KEYS"),
+            (text("", &[], &[("booking.master_keys", "hunter2")]), "the flag for booking.master_keys"),
+            (text("", &[("ONSALE_BOOKING__MASTER_KEYS", "[hunter2]")], &[]), "booking.master_keys"),
+            (text("", &[("ONSALE_BOOKING__API_URL", "hunter2")], &[]), "ONSALE_BOOKING__API_URL"),
+            (text("", &[("ONSALE_BOOKING", "hunter2")], &[]), "ONSALE_BOOKING"),
+            (text("[booking]\nmaster_keys = 'hunter2'", &[], &[]), "booking.master_keys"),
+            (text("booking = 'hunter2'", &[], &[]), ".toml"),
+            (text("[booking]\nkey = hunter2", &[], &[]), "line 2"),
+            (text("[booking]\nkey = 'hunter2", &[], &[]), "line 2"),
+        ];
+        for (text, part) in cases {
+            assert!(!text.contains("hunter2"), "{text}");
+            assert!(text.contains(part), "{text:?} lacks {part:?}");
+        }
+        // what is no secret is shown, and so is a name that is not known
+        assert!(text("", &[("ONSALE_BOOKING__HOLD_S", "soon")], &[]).contains("soon"));
     }
 }

@@ -1,17 +1,18 @@
 //! `onsale import FILE…`: schema.org events, one JSON object a line. Returns once fans can find them.
 
+use std::fs::File;
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use booking::catalogue::import::{self, ImportReport};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::PgPool;
-use tokio::io::{AsyncBufRead, BufReader};
+use tokio::io::BufReader;
 
 use super::Globals;
 use super::tool::Target;
@@ -53,42 +54,64 @@ struct Total {
     unlisted: u64,
 }
 
+/// One of the files, open.
+struct Input {
+    name: String,
+    file: File,
+    /// `None` for what has no end to reckon with.
+    bytes: Option<u64>,
+}
+
 pub(crate) async fn run(import: Import, globals: &Globals) -> Result<(), Failure> {
     let target = Target::database(globals)?;
+    // all of them before the first is read: a wrong name costs nothing then
+    let inputs = import.files.iter().map(|file| Input::open(file)).collect::<Result<Vec<_>, _>>()?;
     let pool = target.pool().await?;
     let mut total = Total::default();
-    for file in &import.files {
-        let name = file.display().to_string();
-        let report = read(&pool, file).await?;
-        total.add(&name, report);
+    let mut ended = Ok(());
+    for input in inputs {
+        ended = read(&pool, input, &mut total).await;
+        if ended.is_err() {
+            break;
+        }
     }
-    if let Some(private_url) = import.private_url.as_ref().or(target.private_url.as_ref()) {
-        until_indexed(private_url, total.through_xid).await?;
+    if let (Ok(()), Some(private_url)) = (&ended, import.private_url.as_ref().or(target.private_url.as_ref())) {
+        ended = until_indexed(private_url, total.through_xid).await;
     }
-    total.say(globals.json)
+    total.say(globals.json, ended)
 }
 
-async fn read(pool: &PgPool, file: &PathBuf) -> Result<ImportReport, Failure> {
-    if file.as_os_str() == "-" {
-        // read as a file, so that one without an end does not keep the process from ending
-        let stdin = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-        return one(pool, BufReader::new(tokio::fs::File::from_std(stdin)), None).await;
+impl Input {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        if name == "-" {
+            // read as a file, so that one without an end does not keep the process from ending
+            let file = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+            return Ok(Self { name, file, bytes: None });
+        }
+        let cannot = || format!("cannot read {name}");
+        let file = File::open(path).with_context(cannot)?;
+        let facts = file.metadata().with_context(cannot)?;
+        if facts.is_dir() {
+            return Err(anyhow!("it is a folder").context(cannot()).into());
+        }
+        Ok(Self { bytes: facts.is_file().then_some(facts.len()), name, file })
     }
-    let open = tokio::fs::File::open(file).await.with_context(|| format!("cannot read {}", file.display()))?;
-    let bytes = open.metadata().await?.len();
-    one(pool, BufReader::new(open), Some(bytes)).await
 }
 
-/// One file, with a bar on standard error where that is a terminal.
-async fn one(pool: &PgPool, reader: impl AsyncBufRead + Unpin, bytes: Option<u64>) -> Result<ImportReport, Failure> {
-    let bar = bar(bytes);
-    let report = import::import(pool, reader, &mut |progress| {
+/// One file, with a bar on standard error where that is a terminal. What went in counts even if it breaks off.
+async fn read(pool: &PgPool, input: Input, total: &mut Total) -> Result<(), Failure> {
+    let bar = bar(input.bytes);
+    let reader = BufReader::new(tokio::fs::File::from_std(input.file));
+    let mut report = ImportReport::default();
+    let ended = import::import_reporting(pool, reader, &mut report, &mut |progress| {
         bar.set_position(progress.bytes);
         bar.set_message(format!("{} events", progress.lines));
     })
     .await;
     bar.finish_and_clear();
-    Ok(report?)
+    total.add(&input.name, report);
+    Ok(ended.with_context(|| input.name)?)
 }
 
 fn bar(bytes: Option<u64>) -> ProgressBar {
@@ -144,8 +167,8 @@ impl Total {
         }));
     }
 
-    /// The good lines are in; any bad one still makes the command fail.
-    fn say(self, as_json: bool) -> Result<(), Failure> {
+    /// What went in, and all that went wrong: the good lines are in, any bad one still makes the command fail.
+    fn say(self, as_json: bool, ended: Result<(), Failure>) -> Result<(), Failure> {
         let rejected: Vec<_> = self
             .rejected
             .iter()
@@ -166,10 +189,12 @@ impl Total {
                 self.rejected_total()
             )
         })?;
-        if self.rejected.is_empty() {
-            return Ok(());
+        match ended {
+            Ok(()) if self.rejected.is_empty() => Ok(()),
+            Ok(()) => Err(Failure::refused("import", "Lines were rejected", self.reasons()).with("rejected", rejected)),
+            Err(failure) if self.rejected.is_empty() => Err(failure),
+            Err(failure) => Err(failure.and(&format!("rejected lines: {}", self.reasons())).with("rejected", rejected)),
         }
-        Err(Failure::refused("import", "Lines were rejected", self.reasons()).with("rejected", rejected))
     }
 
     fn reasons(&self) -> String {

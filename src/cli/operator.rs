@@ -7,15 +7,11 @@ use admission::password::Passwords;
 use clap::Subcommand;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use shared::encoding;
 
 use super::Globals;
 use super::tool::Target;
 use crate::failure::Failure;
 use crate::output;
-
-/// Random bytes of a password that we choose: 120 bits.
-const PASSWORD_BYTES: usize = 15;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Operator {
@@ -31,7 +27,7 @@ pub(crate) enum Operator {
 pub(crate) async fn run(operator: Operator, globals: &Globals) -> Result<(), Failure> {
     let Operator::Add { email, password_stdin } = operator;
     let target = Target::database(globals)?;
-    let password = if password_stdin { read_password()? } else { invent_password() };
+    let password = if password_stdin { read_password()? } else { operators::one_time_password() };
     let pool = target.pool().await?;
     let passwords = Passwords::new(&target.keyring()?);
     operators::add(&pool, &passwords, &email, password.clone())
@@ -52,8 +48,4 @@ fn read_password() -> Result<SecretString, Failure> {
         return Err(Failure::usage("no password on standard input"));
     }
     Ok(SecretString::from(password))
-}
-
-fn invent_password() -> SecretString {
-    SecretString::from(encoding::base64url(&encoding::random::<PASSWORD_BYTES>()))
 }

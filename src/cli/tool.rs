@@ -14,7 +14,7 @@ use crate::stack::Stack;
 /// Settings completed from `stack.json` where no URL was named.
 pub(super) struct Target {
     sources: Sources,
-    /// Where the running stack tells how far its index is; `None` when the stores were named.
+    /// Where the running stack tells how far its index is; `None` when none runs on this database.
     pub(super) private_url: Option<String>,
     secrets: Option<std::path::PathBuf>,
 }
@@ -34,19 +34,24 @@ impl Target {
         let mut sources = globals.sources();
         let given = sources.given()?;
         let complete = given.database_url().is_some() && (!needs_redis || given.redis_url().is_some());
-        if complete {
+        let stack = match Stack::find(&globals.data_dir) {
+            Ok(stack) => Some(stack),
+            Err(failure) if !complete => return Err(failure),
+            Err(_) => None, // the stores were named; no stack is needed
+        };
+        let Some(stack) = stack else {
             return Ok(Self { sources, private_url: None, secrets: None });
-        }
-        let stack = Stack::find(&globals.data_dir)?;
-        let mut private_url = None;
+        };
+        // named or not: the same database has the same index and keys
+        let same = given.database_url().is_none_or(|url| url == stack.database_url);
+        let private_url = same.then_some(stack.private_url);
+        let secrets = (same && !given.has_keys()).then(|| Secrets::path(&globals.data_dir));
         if given.database_url().is_none() {
             sources.set("postgres.url", stack.database_url);
-            private_url = Some(stack.private_url);
         }
         if given.redis_url().is_none() {
             sources.set("redis.url", stack.redis_url);
         }
-        let secrets = (!given.has_keys()).then(|| Secrets::path(&globals.data_dir));
         Ok(Self { sources, private_url, secrets })
     }
 

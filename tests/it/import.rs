@@ -39,3 +39,36 @@ async fn bad_lines_are_named_and_good_ones_found() {
         "{report}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_is_found_out_before_the_first_is_read() {
+    let stack = Stack::start().await;
+    let good = stack.dir.path().join("good.ndjson");
+    std::fs::write(&good, format!("{GOOD}\nnot json\n")).expect("written");
+    let good = good.to_str().expect("UTF-8");
+
+    let said = stack.tool(&["import", good, "missing.ndjson"]).await;
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{said:?}");
+    assert!(said.err.contains("cannot read missing.ndjson"), "{said:?}");
+
+    // nothing of it is in; and a database named outright is still the running stack's, whose index is waited for
+    let file = stack.file();
+    let database = file["database_url"].as_str().expect("a URL");
+    let said = stack.tool(&["import", good, "--json", "--database-url", database]).await;
+    assert_eq!((said.code, &said.json()["imported"]), (1, &1.into()), "{said:?}");
+    let found = stack.get("/events/search?q=shostakovich").await;
+    assert_eq!(found["total"], 1, "{found}");
+}
+
+#[cfg(target_os = "linux")] // for a file that opens and cannot be read
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_in_before_an_import_broke_off_is_told() {
+    let stack = Stack::start().await;
+    let good = stack.dir.path().join("good.ndjson");
+    std::fs::write(&good, format!("{GOOD}\nnot json\n")).expect("written");
+    let said = stack.tool(&["import", good.to_str().expect("UTF-8"), "/proc/self/mem", "--json"]).await;
+    assert_eq!((said.code, &said.json()["imported"]), (1, &1.into()), "{said:?}");
+    let problem = said.problem();
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("/proc/self/mem")), "{problem}");
+    assert_eq!(problem["rejected"][0]["line"], 2, "{problem}");
+}

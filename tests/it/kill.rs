@@ -9,11 +9,14 @@ use crate::support::process::until;
 use crate::support::roles::{PROVIDER_KEY, Roles};
 
 const FANS: u32 = 200;
+/// Less than the fans want, 2.5 tickets each; so all of it must be sold.
+const CAPACITY: u32 = 300;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_of_each_role_costs_nobody_a_seat() {
-    let Some(mut roles) = Roles::start().await else { return };
-    let general = ["--capacity", "300", "--price", "general=5000"];
+    let mut roles = Roles::start().await;
+    let capacity = CAPACITY.to_string();
+    let general = ["--capacity", &capacity, "--price", "general=5000"];
     // slow enough that there is a middle to kill in
     let slow = ["--rate-per-minute", "900", "--claim-window-s", "5", "--session-s", "120"];
     roles.open_drop("an-evening", &general, &slow).await;
@@ -36,6 +39,11 @@ async fn a_killed_process_of_each_role_costs_nobody_a_seat() {
     let verdict = serde_json::to_string_pretty(&report["verdict"]).expect("JSON");
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::SUCCESS), "{verdict}");
     assert_eq!(report["verdict"]["content"], true, "{verdict}");
+    let counts = &report["counts"];
+    assert_eq!((&counts["tickets_sold"], &counts["capacity"]), (&CAPACITY.into(), &CAPACITY.into()), "{verdict}");
+    let checks = report["verdict"]["checks"].as_array().expect("a list");
+    let order = checks.iter().find(|check| check["name"] == "granted in order").expect("a check of the order");
+    assert_eq!(order["outcome"], "kept", "{verdict}");
 }
 
 fn crowd(roles: &Roles) -> Vec<String> {

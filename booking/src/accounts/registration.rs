@@ -73,7 +73,8 @@ fn unfit(field: &str, wanted: &str) -> Error {
     Error::WrongType(format!("{field}: expected {wanted}"))
 }
 
-/// Shape only: whether the address exists is for its mail server to say.
+/// Shape only: whether the address exists is for its mail server to say. What the mailer
+/// could not read has no account: its tickets would never leave.
 fn looks_like_email(email: &str) -> bool {
     let odd =
         |character: char| character.is_whitespace() || character.is_control() || "<>(),;:\"[]\\@".contains(character);
@@ -83,6 +84,7 @@ fn looks_like_email(email: &str) -> bool {
         && !local.contains(odd)
         && !domain.contains(odd)
         && domain.split('.').all(|label| !label.is_empty())
+        && email.parse::<lettre::Address>().is_ok()
 }
 
 /// Without the spaces and punctuation people put between digits.
@@ -129,6 +131,7 @@ mod tests {
 
     #[test]
     fn an_address_has_two_sides_and_no_oddities() {
+        let long_local = format!("{}@b.c", "a".repeat(65));
         let long = format!("{}@b.c", "a".repeat(251));
         for email in [
             "",
@@ -143,6 +146,10 @@ mod tests {
             "a@b.",
             "<a@b.c>",
             "a@b.c\r\nBcc: x@y.z",
+            "a..b@c.d",
+            ".a@b.c",
+            "a@-b.c",
+            &long_local,
             &long,
         ] {
             assert_eq!(with("a", email, "8letters", None), "email", "{email:?}");

@@ -8,13 +8,14 @@ use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::layout::{self, Layout};
+use crate::payments::PAYMENT_MAX;
 
 /// Characters in an event's name.
 pub const NAME_CHARS_MAX: usize = 300;
 /// Units of a general-admission event.
 pub const CAPACITY_MAX: u32 = 500_000;
 /// Minor units one ticket may cost: the most the provider takes in one payment.
-pub const PRICE_MAX: i64 = 99_999_999;
+pub const PRICE_MAX: i64 = PAYMENT_MAX;
 /// The tier of general-admission units when no price names another.
 pub const GENERAL_TIER: &str = "general";
 
@@ -41,7 +42,7 @@ pub enum CreateError {
     Name,
     #[error("{0:?} is not a currency code of three capitals")]
     Currency(String),
-    #[error("tickets of tier {tier:?} cost 0 to {PRICE_MAX} minor units, not {price}")]
+    #[error("tickets of tier {tier:?} cost 1 to {PRICE_MAX} minor units, not {price}")]
     Price { tier: String, price: i64 },
     #[error("tier {0:?} is priced twice")]
     PricedTwice(String),
@@ -101,14 +102,17 @@ fn check(event: &NewEvent) -> Result<(), CreateError> {
     }
     let mut seen = BTreeMap::new();
     for (tier, price) in &event.prices {
-        if !(0..=PRICE_MAX).contains(price) {
-            return Err(CreateError::Price { tier: tier.clone(), price: *price });
-        }
+        payable(tier, *price)?;
         if seen.insert(tier, price).is_some() {
             return Err(CreateError::PricedTwice(tier.clone()));
         }
     }
     Ok(())
+}
+
+/// Free tickets have no payment to wait for, and the provider takes no empty one.
+fn payable(tier: &str, price: i64) -> Result<(), CreateError> {
+    if (1..=PRICE_MAX).contains(&price) { Ok(()) } else { Err(CreateError::Price { tier: tier.to_owned(), price }) }
 }
 
 fn general_price(prices: &[(String, i64)]) -> Result<(String, i64), CreateError> {
@@ -127,11 +131,10 @@ fn seat_prices(layout: &Layout, prices: &[(String, i64)]) -> Result<BTreeMap<Str
         return Err(CreateError::TierUnknown { tier: (*tier).to_owned(), known });
     }
     let price = |tier: &layout::Tier| {
-        own.get(tier.tier.as_str())
-            .copied()
-            .or(tier.list_price)
-            .map(|price| (tier.tier.clone(), price))
-            .ok_or_else(|| CreateError::PriceMissing(tier.tier.clone()))
+        let price = own.get(tier.tier.as_str()).copied().or(tier.list_price);
+        let price = price.ok_or_else(|| CreateError::PriceMissing(tier.tier.clone()))?;
+        payable(&tier.tier, price)?;
+        Ok((tier.tier.clone(), price))
     };
     layout.tiers.iter().map(price).collect()
 }
@@ -142,8 +145,9 @@ struct VenueRow {
     layout_hash: Option<String>,
 }
 
+/// Shared, so that a venue's import waits for this event and touches it too, or this event for the import.
 async fn find_venue(tx: &mut Transaction<'_, Postgres>, slug: &str) -> sqlx::Result<Option<VenueRow>> {
-    sqlx::query_as("SELECT venue_id, layout_hash FROM venues WHERE slug = $1")
+    sqlx::query_as("SELECT venue_id, layout_hash FROM venues WHERE slug = $1 FOR SHARE")
         .bind(slug)
         .fetch_optional(&mut **tx)
         .await
@@ -233,6 +237,18 @@ mod tests {
         assert_eq!(prices, BTreeMap::from([("front".into(), 1_000), ("back".into(), 500)]));
         let prices = seat_prices(&layout(), &[("back".into(), 500)]).unwrap();
         assert_eq!(prices["front"], 900);
+    }
+
+    #[test]
+    fn what_cannot_be_paid_has_no_price() {
+        for price in [-1, 0, PRICE_MAX + 1] {
+            let own = seat_prices(&layout(), &[("back".into(), price)]);
+            assert!(matches!(own, Err(CreateError::Price { .. })), "{price}");
+            let mut listed = layout();
+            listed.tiers[0].list_price = Some(price);
+            let listed = seat_prices(&listed, &[("back".into(), 500)]);
+            assert!(matches!(listed, Err(CreateError::Price { tier, .. }) if tier == "front"), "{price}");
+        }
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! An event with everything that is said about it, as it is shown and indexed.
 //! Availability is not part of it: that changes by the second. Whether there are tickets at
 //! all is: who adds tickets to an event that is there already must touch its row as well,
-//! or the index does not hear of it.
+//! or the index does not hear of it; who changes a venue, the rows of its events.
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use jiff_sqlx as pg;
 use serde::{Deserialize, Serialize};
-use sqlx::{PgPool, types::Json};
+use sqlx::{PgPool, Postgres, Transaction, types::Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -133,6 +133,17 @@ pub async fn load(pool: &PgPool, ids: &[Uuid]) -> sqlx::Result<Vec<Event>> {
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(Event::from).collect())
+}
+
+/// Tells the index that what is said about these venues has changed. In the transaction
+/// that changes them, after the change: events committed in between are touched as well.
+pub(super) async fn touch_at(tx: &mut Transaction<'_, Postgres>, venues: &[Uuid]) -> sqlx::Result<()> {
+    // updated_at and the stamp that the index follows are the trigger's
+    sqlx::query("UPDATE events SET updated_at = now() WHERE venue_id = ANY ($1)")
+        .bind(venues)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 impl From<Row> for Event {

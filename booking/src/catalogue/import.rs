@@ -73,6 +73,17 @@ pub async fn import(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ImportReport, ImportError> {
     let mut report = ImportReport::default();
+    import_reporting(pool, reader, &mut report, progress).await?;
+    Ok(report)
+}
+
+/// The same for a caller who wants to tell what was done even when the import stops.
+pub async fn import_reporting(
+    pool: &PgPool,
+    reader: impl AsyncBufRead + Unpin,
+    report: &mut ImportReport,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), ImportError> {
     let mut lines = Lines::new(reader, LINE_BYTES_MAX);
     let mut seen = Seen::default();
     let mut batch = Vec::with_capacity(BATCH_EVENTS);
@@ -87,14 +98,14 @@ pub async fn import(
             },
         }
         if batch.len() == BATCH_EVENTS {
-            flush(pool, &mut batch, &mut report).await?;
+            flush(pool, &mut batch, report).await?;
             progress(lines.progress());
         }
     }
-    flush(pool, &mut batch, &mut report).await?;
+    flush(pool, &mut batch, report).await?;
     report.through_xid = store::next_xid(pool).await?;
     progress(lines.progress());
-    Ok(report)
+    Ok(())
 }
 
 async fn flush(pool: &PgPool, batch: &mut Vec<Record>, report: &mut ImportReport) -> sqlx::Result<()> {

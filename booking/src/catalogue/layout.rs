@@ -137,7 +137,7 @@ impl Layout {
         let tiers = listed("tiers", TIERS_MAX, self.tiers.iter().map(|tier| (&tier.tier, &tier.name)))?;
         let zones = listed("zones", ZONES_MAX, self.zones.iter().map(|zone| (&zone.zone, &zone.name)))?;
         for tier in &self.tiers {
-            if let Some(price) = tier.list_price.filter(|price| *price < 0) {
+            if let Some(price) = tier.list_price.filter(|price| !(1..=super::create::PRICE_MAX).contains(price)) {
                 return Err(LayoutError::Price { tier: tier.tier.clone(), price });
             }
         }
@@ -264,6 +264,11 @@ mod tests {
         let nowhere = Seat { x: f64::NAN, ..seat("A-1", 1) };
         assert!(matches!(refused(layout(vec![nowhere])), LayoutError::Coordinates(_)));
         assert!(matches!(refused(layout(vec![seat(" ", 1)])), LayoutError::Text { .. }));
+        for price in [-1, 0, i64::MAX] {
+            let mut unpayable = layout(vec![seat("A-1", 1)]);
+            unpayable.tiers[0].list_price = Some(price);
+            assert!(matches!(refused(unpayable), LayoutError::Price { .. }), "{price}");
+        }
         assert!(matches!(Layout::parse(r#"{"seats":[],"tiers":[],"zones":[],"more":1}"#), Err(LayoutError::Syntax(_))));
     }
 

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::layout::{self, Canonical, Layout, LayoutError, NAME_CHARS_MAX};
+use super::{
+    events,
+    layout::{self, Canonical, Layout, LayoutError, NAME_CHARS_MAX},
+};
 
 /// A venue as its JSON file describes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +57,7 @@ pub struct Stored {
 }
 
 /// Stores the venue a JSON document describes; one with the same slug is replaced.
-/// Events already created keep the layout they were created with.
+/// Events already created keep the layout they were created with, and show all else anew.
 pub async fn import(pool: &PgPool, json: &str) -> Result<Stored, VenueError> {
     let venue: NewVenue = serde_json::from_str(json).map_err(|error| VenueError::Syntax(error.to_string()))?;
     store(pool, venue).await
@@ -82,6 +85,7 @@ async fn store(pool: &PgPool, venue: NewVenue) -> Result<Stored, VenueError> {
     let mut tx = pool.begin().await?;
     layout::store(&mut tx, &canonical).await?;
     let venue_id = upsert(&mut tx, &venue, &canonical).await?;
+    events::touch_at(&mut tx, &[venue_id]).await?;
     tx.commit().await?;
     let seats = canonical.layout.seats.len();
     Ok(Stored { venue_id, slug: venue.slug, layout_hash: canonical.hash, seats })

@@ -16,7 +16,11 @@ pub enum StripeError {
         /// For the log at most; it may name the account.
         message: String,
     },
-    /// Not reached, too slow, overloaded or broken, after all tries: the call may have had its effect.
+    /// A 5xx after all tries: the call may have had its effect. The provider remembers the answer, so the same
+    /// idempotency key will get no other.
+    #[error("the payment provider failed: {status} {kind}")]
+    Failed { status: u16, kind: String },
+    /// Not reached, too slow or overloaded, after all tries: the call may have had its effect.
     #[error("the payment provider cannot be reached")]
     Unavailable(#[source] anyhow::Error),
 }
@@ -32,10 +36,5 @@ impl StripeError {
     #[must_use]
     pub fn is_already_refunded(&self) -> bool {
         matches!(self, Self::Api { code, .. } if code == "charge_already_refunded")
-    }
-
-    #[must_use]
-    pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
     }
 }

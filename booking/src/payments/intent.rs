@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use uuid::Uuid;
 
+/// Minor units the provider takes in one payment, at most: eight digits.
+pub const PAYMENT_MAX: i64 = 99_999_999;
+
 /// What is asked of the provider for one attempt to pay a booking.
 #[derive(Debug, Clone)]
 pub struct NewIntent {
@@ -70,14 +73,6 @@ pub enum IntentStatus {
     Unknown,
 }
 
-impl IntentStatus {
-    /// Nothing will happen to the intent any more (refunds aside).
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Canceled | Self::Succeeded)
-    }
-}
-
 /// Why the last attempt to authorise failed.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PaymentError {
@@ -90,8 +85,19 @@ pub struct PaymentError {
 /// <https://docs.stripe.com/api/refunds/object>
 #[derive(Debug, Clone, Deserialize)]
 pub struct Refund {
-    pub id: String,
-    /// Minor units.
-    pub amount: i64,
-    pub status: String,
+    pub status: RefundStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundStatus {
+    /// On its way; a bank takes days.
+    Pending,
+    Succeeded,
+    RequiresAction,
+    Failed,
+    Canceled,
+    /// A status this code does not know; nothing may be concluded from it.
+    #[serde(other)]
+    Unknown,
 }

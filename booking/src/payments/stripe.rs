@@ -68,13 +68,15 @@ impl Stripe {
         let currency = new.currency.to_ascii_lowercase();
         let booking = new.booking_id.to_string();
         let attempt = new.attempt_id.to_string();
+        let [booking_key, attempt_key] =
+            [NewIntent::BOOKING, NewIntent::ATTEMPT].map(|entry| format!("metadata[{entry}]"));
         let form = [
             ("amount", amount.as_str()),
             ("currency", currency.as_str()),
             ("capture_method", "manual"),
             ("payment_method_types[0]", "card"),
-            ("metadata[booking_id]", booking.as_str()),
-            ("metadata[attempt_id]", attempt.as_str()),
+            (booking_key.as_str(), booking.as_str()),
+            (attempt_key.as_str(), attempt.as_str()),
         ];
         self.post("create", "v1/payment_intents".to_owned(), &form, idempotency_key).await
     }
@@ -135,7 +137,7 @@ impl Stripe {
             Ok(_) => "ok",
             Err(StripeError::Declined { .. }) => "declined",
             Err(StripeError::Api { .. }) => "refused",
-            Err(StripeError::Unavailable(_)) => "unavailable",
+            Err(StripeError::Failed { .. } | StripeError::Unavailable(_)) => "unavailable",
         };
         ::metrics::histogram!(metrics::PROVIDER_SECONDS, "call" => call.name, "outcome" => outcome)
             .record(started.elapsed());
@@ -148,10 +150,10 @@ impl Stripe {
             let error = match self.try_once(call).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Again(error)) => error.context(format!("{} at try {tries}", call.name)),
+                Err(Failure::Again(error)) => error,
             };
             if tries == TRIES_MAX {
-                return Err(StripeError::Unavailable(error));
+                return Err(error);
             }
             let pause = BACKOFF * 2_u32.pow(tries - 1);
             tokio::time::sleep(pause + pause.mul_f64(rand::random::<f64>() / 2.0)).await;
@@ -169,11 +171,11 @@ impl Stripe {
         if let Some(key) = call.idempotency_key {
             request = request.header("Idempotency-Key", key).form(call.form);
         }
-        let response = request.send().await.map_err(|error| Failure::Again(error.without_url().into()))?;
+        let response = request.send().await.map_err(Failure::broken_off)?;
         let status = response.status();
         let advice = response.headers().get("stripe-should-retry").map(|value| value.as_bytes() == b"true");
         // reading may break off in the middle, which is as good as no answer
-        let body = response.bytes().await.map_err(|error| Failure::Again(error.without_url().into()))?;
+        let body = response.bytes().await.map_err(Failure::broken_off)?;
         if status.is_success() {
             return serde_json::from_slice(&body)
                 .context("an answer of the payment provider")
@@ -185,19 +187,29 @@ impl Stripe {
 
 enum Failure {
     /// Worth another try under the same key.
-    Again(anyhow::Error),
+    Again(StripeError),
     Final(StripeError),
+}
+
+impl Failure {
+    fn broken_off(error: reqwest::Error) -> Self {
+        Self::Again(StripeError::Unavailable(error.without_url().into()))
+    }
 }
 
 /// <https://docs.stripe.com/error-low-level>: 409 is our own request still under way, 429 and 5xx pass.
 fn refusal(status: StatusCode, advice: Option<bool>, body: &[u8]) -> Failure {
     let error = serde_json::from_slice::<ErrorBody>(body).map(|body| body.error).unwrap_or_default();
-    let passing = status.is_server_error() || matches!(status.as_u16(), 409 | 429);
-    if advice.unwrap_or(passing) {
-        return Failure::Again(anyhow!("answered {status} {}", error.kind));
-    }
-    if passing {
-        return Failure::Final(StripeError::Unavailable(anyhow!("answered {status} {} for good", error.kind)));
+    let failed = status.is_server_error();
+    let passing = failed || matches!(status.as_u16(), 409 | 429);
+    let again = advice.unwrap_or(passing);
+    if again || passing {
+        let error = if failed {
+            StripeError::Failed { status: status.as_u16(), kind: error.kind }
+        } else {
+            StripeError::Unavailable(anyhow!("answered {status} {}", error.kind))
+        };
+        return if again { Failure::Again(error) } else { Failure::Final(error) };
     }
     let code = error.decline_code.or(error.code).unwrap_or_default();
     let message = error.message.unwrap_or_default();

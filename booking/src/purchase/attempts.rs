@@ -55,6 +55,17 @@ pub(crate) async fn intents_of(db: impl PgExecutor<'_>, booking_id: Uuid) -> sql
     .await
 }
 
+/// Those that the provider has not given up, as far as we know: newest first.
+pub(crate) async fn live_intents_of(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "SELECT intent_id FROM payment_attempts
+         WHERE booking_id = $1 AND intent_id IS NOT NULL AND status <> 'void' ORDER BY created_at DESC, attempt_id",
+    )
+    .bind(booking_id)
+    .fetch_all(db)
+    .await
+}
+
 /// Stores what the provider made of the attempt; false when the attempt was given up meanwhile.
 pub(crate) async fn created(
     db: impl PgExecutor<'_>,
@@ -103,6 +114,15 @@ pub(crate) async fn void_losers(
     .fetch_all(db)
     .await?;
     Ok(voided.into_iter().flatten().collect())
+}
+
+/// The provider failed to make an intent of this attempt.
+pub(crate) async fn void_uncreated(db: impl PgExecutor<'_>, attempt_id: Uuid) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET status = 'void' WHERE attempt_id = $1 AND status = 'creating'")
+        .bind(attempt_id)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// The provider has given this intent up; the booking may have another one.

@@ -4,12 +4,13 @@ mod choose;
 
 use std::time::Duration;
 
+use admission::ids::{DropId, Place};
 use admission::token::Admission;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::idempotency::{self, Answer, Key, Next};
-use super::redemptions::Redemption;
+use super::redemptions::{self, Redemption};
 use super::reserve::{self, Draft, Outcome, Wanted};
 use super::sale;
 use super::{bookings, document, intents};
@@ -90,7 +91,7 @@ async fn take_seats(app: &App, buyer: &Buyer<'_>, order: &Order, now: Timestamp)
     }
     let inventory = app.seats.inventories.of(&app.pool, order.event_id).await?;
     let wish = order.seats.check(&inventory, app.settings.tickets_max)?;
-    if line_says_ended(app, admission).await {
+    if line_says_ended(app, &admission.drop, admission.place).await {
         return Err(Error::PlaceEnded);
     }
     let place = admission.place.to_string();
@@ -111,7 +112,12 @@ async fn take_seats(app: &App, buyer: &Buyer<'_>, order: &Order, now: Timestamp)
         now,
         expires_at: now.saturating_add(hold).map_err(anyhow::Error::from)?,
     };
-    let reserved = reserve_some(app, &inventory, &draft, &wish).await?;
+    let reserved = match reserve_some(app, &inventory, &draft, &wish).await {
+        Err(Error::PlaceBound(_)) if older_place_has_ended(app, &admission.drop, &redemption, now).await? => {
+            reserve_some(app, &inventory, &draft, &wish).await?
+        }
+        reserved => reserved?,
+    };
     if let Some(ordinals) = &reserved {
         metrics::counter!(BOOKINGS, "outcome" => "made").increment(1);
         let keep = hold + Duration::from_secs(app.settings.expiry_cap_s);
@@ -210,12 +216,21 @@ fn booking_id(key: &Key<'_>) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
+/// Whether the account's other place in the drop is over by the line's word, which Postgres hears a moment
+/// later: then it makes room.
+async fn older_place_has_ended(app: &App, drop: &DropId, wish: &Redemption<'_>, now: Timestamp) -> Result<bool> {
+    let older = redemptions::other_live(&app.pool, wish.drop_id, wish.user_id, wish.place).await?;
+    let Some(older) = older.as_deref().and_then(Place::parse) else { return Ok(false) };
+    Ok(line_says_ended(app, drop, older).await
+        && redemptions::end_idle(&app.pool, wish.drop_id, &older.to_string(), now).await?)
+}
+
 /// Redis knows at once when a place was given up; without Redis, what admission wrote to Postgres counts.
-async fn line_says_ended(app: &App, admission: &Admission) -> bool {
+async fn line_says_ended(app: &App, drop: &DropId, place: Place) -> bool {
     if app.seats.holds.quiet() {
         return false;
     }
-    let asking = app.line.ended(&admission.drop, admission.place);
+    let asking = app.line.ended(drop, place);
     match tokio::time::timeout(LINE_BUDGET, asking).await {
         Ok(Ok(reason)) => reason.is_some(),
         Ok(Err(error)) => {

@@ -26,11 +26,14 @@ pub(crate) async fn confirm(
     payment_method: Option<&str>,
 ) -> Result<Confirmed> {
     let booking = bookings::find_own(&app.pool, booking_id, user_id).await?.ok_or(Error::BookingUnknown)?;
-    if booking.status == Status::Pending
-        && let Some(payment_method) = payment_method
-    {
-        authorise(app, &booking, payment_method).await?;
-    }
+    let too_late = match payment_method {
+        Some(payment_method) if booking.is_payable(app.clock.now()) => {
+            authorise(app, &booking, payment_method).await?;
+            false
+        }
+        asked => asked.is_some(),
+    };
+    // also when it is too late to begin a payment: one that began in time may have won
     match settle::settle(app, booking_id).await? {
         Settled::Completed { capture } => {
             if let Some(job) = capture {
@@ -38,6 +41,7 @@ pub(crate) async fn confirm(
             }
             completed(app, booking_id).await
         }
+        Settled::Pending { in_bank: false, .. } if too_late => Err(Error::BookingExpired { reason: booking.why() }),
         Settled::Pending { declined: Some(declined), .. } => {
             Err(Error::Declined { code: declined.code, message: declined.message })
         }
@@ -47,9 +51,6 @@ pub(crate) async fn confirm(
 }
 
 async fn authorise(app: &App, booking: &Booking, payment_method: &str) -> Result<()> {
-    if !booking.is_payable(app.clock.now()) {
-        return Err(Error::BookingExpired { reason: booking.why() });
-    }
     let intent = intents::ensure(app, booking).await?;
     let return_url = format!("{}/checkout/{}", app.public_url, booking.booking_id);
     match app.stripe.confirm(&intent.intent_id, payment_method, &return_url).await {

@@ -46,6 +46,8 @@ fn pays_for(booking: &Booking, intent: &Intent) -> bool {
     about == Some(booking.booking_id)
         && intent.amount == booking.total_amount
         && intent.currency.eq_ignore_ascii_case(&booking.currency)
+        // captured by somebody else, maybe in part
+        && (intent.status != IntentStatus::Succeeded || intent.amount_received == booking.total_amount)
 }
 
 #[cfg(test)]
@@ -91,6 +93,15 @@ mod tests {
             Intent { metadata: Default::default(), ..authorised() },
         ] {
             assert_eq!(judge(&pending, &wrong), Verdict::Void);
+        }
+    }
+
+    #[test]
+    fn money_taken_by_others_must_be_all_of_it() {
+        let pending = Booking::sample(Status::Pending);
+        for (amount_received, verdict) in [(1_000, Verdict::Sell), (999, Verdict::Void), (0, Verdict::Void)] {
+            let captured = Intent { amount_received, ..intent("pi_1", IntentStatus::Succeeded) };
+            assert_eq!(judge(&pending, &captured), verdict, "{amount_received}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::attempts;
 use super::bookings::{self, Booking};
@@ -11,22 +12,25 @@ use super::release::{self, Reason};
 use super::settle::{self, Settled};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::payments::StripeError;
 
-/// Bookings looked at in one round; those waiting for a bank come again in the next.
-const ROUND_MAX: i64 = 256;
+/// Bookings looked at in one round; those waiting for a bank come again in the next. Not many, so that a
+/// round with a provider that hangs is over soon.
+const ROUND_MAX: i64 = 64;
 /// Bookings worked on at the same time: the provider allows some 25 requests a second.
 const PARALLEL: usize = 8;
+/// How long the provider may take for one booking whose seats may wait a little longer.
+const ASK_BUDGET: Duration = Duration::from_secs(15);
+/// How long for one that is past the cap, where seats are freed without an answer, too.
+const LAST_ASK_BUDGET: Duration = Duration::from_secs(2);
 
 /// Looks once at all bookings whose time is up.
 pub async fn do_once(app: &App) -> anyhow::Result<()> {
-    let now = app.clock.now();
-    bookings::begin_expiring(&app.pool, now).await?;
+    bookings::begin_expiring(&app.pool, app.clock.now()).await?;
     let expiring = bookings::expiring(&app.pool, ROUND_MAX).await?;
     futures_util::stream::iter(expiring)
         .for_each_concurrent(PARALLEL, async |booking| {
             let booking_id = booking.booking_id;
-            if let Err(error) = expire(app, &booking, now).await {
+            if let Err(error) = expire(app, &booking).await {
                 // tried again in the next round
                 tracing::warn!(%booking_id, error = format!("{:#}", anyhow::Error::from(error)), "expiry");
             }
@@ -35,30 +39,45 @@ pub async fn do_once(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn expire(app: &App, booking: &Booking, now: Timestamp) -> Result<()> {
-    let past_cap = now >= cap(app, booking)?;
-    match settle::settle(app, booking.booking_id).await {
-        Ok(Settled::Completed { .. } | Settled::Over { .. }) => Ok(()),
-        // the bank is still asking the fan: the seats wait, but not for ever
-        Ok(Settled::Pending { in_bank: true, .. }) if !past_cap => Ok(()),
-        Ok(Settled::Pending { .. }) => give_up(app, booking, past_cap).await,
-        Err(Error::Provider(_)) if past_cap => free(app, booking).await,
-        Err(error) => Err(error),
+async fn expire(app: &App, booking: &Booking) -> Result<()> {
+    // by the clock of this moment: the round may have gone on for a while
+    let past_cap = app.clock.now() >= cap(app, booking)?;
+    let budget = if past_cap { LAST_ASK_BUDGET } else { ASK_BUDGET };
+    // cutting it short is safe: each step is a transaction, and begins anew in the next round
+    match tokio::time::timeout(budget, last_word(app, booking, past_cap)).await {
+        Ok(Ok(LastWord::Spoken)) => Ok(()),
+        Ok(Ok(LastWord::SeatsGoBack)) => free(app, booking).await,
+        Ok(Err(Error::Provider(_))) | Err(_) if past_cap => free(app, booking).await,
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(Error::Unavailable(anyhow::anyhow!("the payment provider took longer than {budget:?}"))),
     }
 }
 
-/// Undoes the intent at the provider first, so that no fan pays for seats that are gone.
-async fn give_up(app: &App, booking: &Booking, past_cap: bool) -> Result<()> {
-    for intent_id in attempts::intents_of(&app.pool, booking.booking_id).await? {
-        match app.stripe.cancel(&intent_id, &format!("expire-{intent_id}")).await {
+enum LastWord {
+    /// Decided, or to be asked for again.
+    Spoken,
+    SeatsGoBack,
+}
+
+/// Undoes the intents at the provider before the seats go, so that no fan pays for seats that are gone.
+async fn last_word(app: &App, booking: &Booking, past_cap: bool) -> Result<LastWord> {
+    match settle::settle(app, booking.booking_id).await? {
+        Settled::Completed { .. } | Settled::Over { .. } => return Ok(LastWord::Spoken),
+        // the bank is still asking the fan: the seats wait, but not for ever
+        Settled::Pending { in_bank: true, .. } if !past_cap => return Ok(LastWord::Spoken),
+        Settled::Pending { .. } => {}
+    }
+    // settling has just left out those the provider gave up
+    for intent_id in attempts::live_intents_of(&app.pool, booking.booking_id).await? {
+        // the provider replays a failure under its key, so each round has its own
+        match app.stripe.cancel(&intent_id, &format!("expire-{}", Uuid::new_v4())).await {
             Ok(_) => {}
             // cancelled before, or captured: the void job that freeing leaves behind finds out
             Err(error) if error.is_unexpected_state() => {}
-            Err(StripeError::Unavailable(_)) if past_cap => {}
             Err(error) => return Err(Error::Provider(error)),
         }
     }
-    free(app, booking).await
+    Ok(LastWord::SeatsGoBack)
 }
 
 async fn free(app: &App, booking: &Booking) -> Result<()> {

@@ -7,7 +7,7 @@ use super::bookings::{Booking, Status};
 use super::outbox::{self, Job};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::payments::NewIntent;
+use crate::payments::{NewIntent, StripeError};
 
 /// An intent the fan can pay with.
 #[derive(Clone, Debug)]
@@ -17,7 +17,8 @@ pub(crate) struct PayableIntent {
 }
 
 /// The current intent, made at the provider if it was not yet. The attempt's id is the provider's
-/// idempotency key, so asking again after a crash finds the same intent.
+/// idempotency key, so asking again after a crash finds the same intent; once the provider has failed under
+/// it, the attempt is given up for another.
 ///
 /// # Errors
 /// `BookingExpired` when the booking takes no payment any more; `Provider`.
@@ -38,8 +39,18 @@ pub(crate) async fn ensure(app: &App, booking: &Booking) -> Result<PayableIntent
         booking_id: booking.booking_id,
         attempt_id: attempt,
     };
-    // a refusal here is our mistake, not the fan's: nobody has named a card yet
-    let intent = app.stripe.create_intent(&new, &attempt.to_string()).await.map_err(Error::Provider)?;
+    let intent = match app.stripe.create_intent(&new, &attempt.to_string()).await {
+        Ok(intent) => intent,
+        Err(error) => {
+            if matches!(error, StripeError::Failed { .. }) {
+                // the next try needs another key; should the provider have made an intent after all, nobody
+                // knows its secret, so nobody can pay it
+                attempts::void_uncreated(&app.pool, attempt).await?;
+            }
+            // a refusal here is our mistake, not the fan's: nobody has named a card yet
+            return Err(Error::Provider(error));
+        }
+    };
     if !attempts::created(&app.pool, attempt, &intent.id, intent.client_secret.as_deref()).await? {
         // the booking was given up while the provider was asked
         outbox::enqueue(&app.pool, &Job::Void { intent_id: intent.id }, app.clock.now()).await?;
@@ -48,7 +59,7 @@ pub(crate) async fn ensure(app: &App, booking: &Booking) -> Result<PayableIntent
     Ok(PayableIntent { intent_id: intent.id, client_secret: intent.client_secret })
 }
 
-/// The provider gave the last intent up, but the booking still has time.
+/// The last attempt is given up, but the booking still has time.
 async fn new_attempt(app: &App, booking: &Booking) -> Result<Uuid> {
     let now = app.clock.now();
     if !booking.is_payable(now) {

@@ -4,12 +4,11 @@
 //! any number of processes share the table.
 
 mod capture;
+mod end_place;
 mod void;
 
 use std::time::Duration;
 
-use admission::ids::{DropId, Place};
-use admission::line::EndReason;
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
@@ -19,12 +18,14 @@ use sqlx::{FromRow, PgExecutor};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::notify;
 
-/// How long a worker has for one job; longer than the provider's client may take.
+/// How long a job is its worker's alone.
 const LEASE: Duration = Duration::from_secs(60);
-/// Jobs taken at once, and worked on at the same time.
-const BATCH_MAX: i64 = 32;
-const PARALLEL: usize = 8;
+/// How long a worker may take for one job: what is left of the lease is for writing down what came of it.
+const JOB_BUDGET: Duration = Duration::from_secs(45);
+/// Jobs leased at once: only as many as are worked on at the same time, because a lease runs from its start.
+const BATCH_MAX: i64 = 8;
 /// Pause after the first failure; doubles with each, up to the longest.
 const BACKOFF: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
@@ -106,7 +107,7 @@ impl Leased {
 pub async fn do_once(app: &App) -> anyhow::Result<usize> {
     let due = lease_due(&app.pool, app.clock.now()).await?;
     let count = due.len();
-    futures_util::stream::iter(due).for_each_concurrent(PARALLEL, async |leased| work(app, leased).await).await;
+    futures_util::stream::iter(due).for_each_concurrent(None, async |leased| work(app, leased).await).await;
     Ok(count)
 }
 
@@ -125,14 +126,19 @@ pub(crate) async fn run_now(app: &App, outbox_id: i64) -> crate::error::Result<(
 }
 
 async fn work(app: &App, leased: Leased) {
-    let finished = match perform(app, &leased).await {
-        Ok(()) => done(&app.pool, leased.outbox_id, None, app.clock.now()).await,
+    let performed = match tokio::time::timeout(JOB_BUDGET, perform(app, &leased)).await {
+        Ok(performed) => performed,
+        // each kind bears being cut short, as it bears being killed
+        Err(_) => Err(anyhow::anyhow!("not done within {JOB_BUDGET:?}")),
+    };
+    let finished = match performed {
+        Ok(()) => done(&app.pool, &leased, None, app.clock.now()).await,
         Err(error) => {
-            let error = format!("{error:#}");
             let is_mail = leased.kind.ends_with("-mail");
+            let error = if is_mail { notify::anonymous(&error) } else { format!("{error:#}") };
             if is_mail && leased.attempts >= MAIL_ATTEMPTS_MAX {
                 tracing::error!(outbox_id = leased.outbox_id, kind = leased.kind, error, "mail given up");
-                done(&app.pool, leased.outbox_id, Some(&error), app.clock.now()).await
+                done(&app.pool, &leased, Some(&error), app.clock.now()).await
             } else {
                 tracing::warn!(
                     outbox_id = leased.outbox_id,
@@ -145,9 +151,11 @@ async fn work(app: &App, leased: Leased) {
             }
         }
     };
-    if let Err(error) = finished {
+    match finished {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(outbox_id = leased.outbox_id, "outbox: another worker has the job by now"),
         // the lease runs out and the job is done again, which it must bear
-        tracing::warn!(outbox_id = leased.outbox_id, %error, "outbox: the outcome could not be stored");
+        Err(error) => tracing::warn!(outbox_id = leased.outbox_id, %error, "outbox: the outcome could not be stored"),
     }
 }
 
@@ -155,11 +163,7 @@ async fn perform(app: &App, leased: &Leased) -> anyhow::Result<()> {
     match leased.job()? {
         Job::Capture { booking_id, intent_id } => capture::capture(app, booking_id, &intent_id, leased.attempts).await,
         Job::Void { intent_id } => void::void(app, &intent_id, leased.attempts).await,
-        Job::EndPlace { drop_id, place } => {
-            let drop = DropId::parse(&drop_id).context("a drop's id")?;
-            let place = Place::parse(&place).context("a place")?;
-            Ok(app.line.end_place(&drop, place, EndReason::Finished).await?)
-        }
+        Job::EndPlace { drop_id, place } => end_place::end_place(app, &drop_id, &place).await,
         Job::TicketMail { booking_id } => app.notifier.send_tickets(app, booking_id).await,
         Job::RefusalMail { booking_id } => app.notifier.send_refusal(app, booking_id).await,
     }
@@ -193,25 +197,39 @@ async fn lease_one(db: impl PgExecutor<'_>, outbox_id: i64, now: Timestamp) -> c
     .await?)
 }
 
-async fn done(db: impl PgExecutor<'_>, outbox_id: i64, last_error: Option<&str>, now: Timestamp) -> anyhow::Result<()> {
-    sqlx::query("UPDATE outbox SET done_at = $2, last_error = COALESCE($3, last_error) WHERE outbox_id = $1")
-        .bind(outbox_id)
-        .bind(now.to_sqlx())
-        .bind(last_error)
-        .execute(db)
-        .await?;
-    Ok(())
+/// False when the lease ran out and another worker has taken the job since: its word counts.
+async fn done(
+    db: impl PgExecutor<'_>,
+    leased: &Leased,
+    last_error: Option<&str>,
+    now: Timestamp,
+) -> anyhow::Result<bool> {
+    let done = sqlx::query(
+        "UPDATE outbox SET done_at = $3, last_error = COALESCE($4, last_error)
+         WHERE outbox_id = $1 AND attempts = $2 AND done_at IS NULL",
+    )
+    .bind(leased.outbox_id)
+    .bind(leased.attempts)
+    .bind(now.to_sqlx())
+    .bind(last_error)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
-async fn put_back(db: impl PgExecutor<'_>, leased: &Leased, error: &str, now: Timestamp) -> anyhow::Result<()> {
+/// As [`done`].
+async fn put_back(db: impl PgExecutor<'_>, leased: &Leased, error: &str, now: Timestamp) -> anyhow::Result<bool> {
     let run_at = now.saturating_add(backoff(leased.attempts))?;
-    sqlx::query("UPDATE outbox SET run_at = $2, last_error = $3 WHERE outbox_id = $1 AND done_at IS NULL")
-        .bind(leased.outbox_id)
-        .bind(run_at.to_sqlx())
-        .bind(error)
-        .execute(db)
-        .await?;
-    Ok(())
+    let done = sqlx::query(
+        "UPDATE outbox SET run_at = $3, last_error = $4 WHERE outbox_id = $1 AND attempts = $2 AND done_at IS NULL",
+    )
+    .bind(leased.outbox_id)
+    .bind(leased.attempts)
+    .bind(run_at.to_sqlx())
+    .bind(error)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 fn backoff(attempts: i32) -> Duration {

@@ -43,11 +43,14 @@ pub(crate) async fn redeem(tx: &mut PgTransaction<'_>, wish: &Redemption<'_>, no
     Ok(())
 }
 
-/// An older place of the account whose token is over and that has no open booking makes room.
+/// An older place of the account that is over, by its token's end or by admission's word, and that has no open
+/// booking makes room.
 async fn end_stale(db: impl PgExecutor<'_>, wish: &Redemption<'_>, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE redemptions r SET ended_at = $4
-         WHERE drop_id = $1 AND user_id = $2 AND place <> $3 AND ended_at IS NULL AND expires_at <= $4
+         WHERE drop_id = $1 AND user_id = $2 AND place <> $3 AND ended_at IS NULL
+           AND (expires_at <= $4
+                OR EXISTS (SELECT FROM ended_places e WHERE e.drop_id = r.drop_id AND e.place = r.place))
            AND NOT EXISTS (SELECT FROM bookings b
                            WHERE b.drop_id = r.drop_id AND b.place = r.place AND b.status = 'pending')",
     )
@@ -93,6 +96,44 @@ async fn left_the_line(db: impl PgExecutor<'_>, drop_id: &str, place: &str) -> s
         .bind(place)
         .fetch_one(db)
         .await
+}
+
+/// The place that keeps the account from using this one.
+pub(crate) async fn other_live(
+    db: impl PgExecutor<'_>,
+    drop_id: &str,
+    user_id: Uuid,
+    place: &str,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "SELECT place FROM redemptions WHERE drop_id = $1 AND user_id = $2 AND place <> $3 AND ended_at IS NULL",
+    )
+    .bind(drop_id)
+    .bind(user_id)
+    .bind(place)
+    .fetch_optional(db)
+    .await
+}
+
+/// The place is over; false when it has an open booking, which counts on.
+pub(crate) async fn end_idle(
+    db: impl PgExecutor<'_>,
+    drop_id: &str,
+    place: &str,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "UPDATE redemptions r SET ended_at = $3
+         WHERE drop_id = $1 AND place = $2 AND ended_at IS NULL
+           AND NOT EXISTS (SELECT FROM bookings b
+                           WHERE b.drop_id = r.drop_id AND b.place = r.place AND b.status = 'pending')",
+    )
+    .bind(drop_id)
+    .bind(place)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// The place has bought: its token is worth nothing any more.

@@ -50,7 +50,8 @@ pub async fn release(app: &App, booking_id: Uuid, reason: Reason) -> Result<bool
     Ok(true)
 }
 
-/// Undoes a sale whose money could not be taken, in the transaction that finishes the capture job.
+/// Undoes a sale whose money could not be taken. The capture job is finished after this transaction; done
+/// once more, it finds the booking cancelled and asks for no money.
 pub(super) async fn undo_sale(tx: &mut PgTransaction<'_>, booking: &Booking, now: Timestamp) -> Result<()> {
     claims::lock_tickets(&mut **tx, booking.booking_id).await?;
     tickets::give_back(&mut **tx, booking.booking_id).await?;

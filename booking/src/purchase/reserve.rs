@@ -12,6 +12,7 @@ use super::sale::Sale;
 use super::tickets::{self, Locked};
 use super::{attempts, claims, fan_limits};
 use crate::error::{Error, Result};
+use crate::payments::PAYMENT_MAX;
 
 /// A booking about to be made.
 pub(crate) struct Draft<'a> {
@@ -65,7 +66,8 @@ pub(crate) async fn reserve(pool: &PgPool, draft: &Draft<'_>, wanted: Wanted<'_>
     if locked.is_empty() || locked.len() != asked.len() {
         return refused(tx, &asked, draft.booking_id).await;
     }
-    insert_booking(&mut tx, draft, &locked).await?;
+    let total = total(&locked)?;
+    insert_booking(&mut tx, draft, locked.len(), total).await?;
     let claimed = claims::hold(&mut *tx, draft.booking_id, &asked, draft.now).await?;
     if claimed != asked.len() as u64 {
         return refused(tx, &asked, draft.booking_id).await;
@@ -74,6 +76,15 @@ pub(crate) async fn reserve(pool: &PgPool, draft: &Draft<'_>, wanted: Wanted<'_>
     attempts::insert(&mut *tx, Uuid::new_v4(), draft.booking_id, draft.now).await?;
     tx.commit().await?;
     Ok(Outcome::Reserved(locked.iter().filter_map(|ticket| u32::try_from(ticket.ordinal).ok()).collect()))
+}
+
+/// Minor units.
+///
+/// # Errors
+/// `Unpayable`: nothing is held for a fan who could never pay it.
+fn total(locked: &[Locked]) -> Result<i64> {
+    let total = locked.iter().try_fold(0_i64, |sum, ticket| sum.checked_add(ticket.price));
+    total.filter(|total| (1..=PAYMENT_MAX).contains(total)).ok_or(Error::Unpayable { max: PAYMENT_MAX })
 }
 
 /// Locks what is free of all blocks and takes the first block that is free as a whole.
@@ -93,16 +104,16 @@ async fn refused(mut tx: PgTransaction<'_>, asked: &[i64], booking_id: Uuid) -> 
     Ok(Outcome::Taken(taken.into_iter().filter_map(|ordinal| u32::try_from(ordinal).ok()).collect()))
 }
 
-async fn insert_booking(tx: &mut PgTransaction<'_>, draft: &Draft<'_>, locked: &[Locked]) -> Result<()> {
+async fn insert_booking(tx: &mut PgTransaction<'_>, draft: &Draft<'_>, quantity: usize, total: i64) -> Result<()> {
     let new = NewBooking {
         booking_id: draft.booking_id,
         user_id: draft.key.user_id,
         event_id: draft.event_id,
         drop_id: &draft.sale.drop_id,
         place: draft.redemption.place,
-        total_amount: locked.iter().map(|ticket| ticket.price).sum(),
+        total_amount: total,
         currency: &draft.sale.currency,
-        quantity: i32::try_from(locked.len()).map_err(anyhow::Error::from)?,
+        quantity: i32::try_from(quantity).map_err(anyhow::Error::from)?,
         now: draft.now,
         expires_at: draft.expires_at,
     };

@@ -15,7 +15,7 @@ struct Row {
     sold: i64,
 }
 
-/// Reports every running or paused drop once.
+/// Reports every drop that has not ended once. A drop that opens by itself stays `scheduled` in Postgres.
 pub async fn do_once(app: &App) -> anyhow::Result<()> {
     for row in stocks(&app.pool).await? {
         let Some(drop) = DropId::parse(&row.drop_id) else { continue };
@@ -38,7 +38,7 @@ async fn stocks(pool: &PgPool) -> sqlx::Result<Vec<Row>> {
                 count(*) FILTER (WHERE c.state = 'sold') AS sold
          FROM drops d JOIN drop_events USING (drop_id) JOIN tickets t USING (event_id)
               LEFT JOIN claims c ON c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')
-         WHERE d.state IN ('running', 'paused') GROUP BY d.drop_id",
+         WHERE d.state <> 'ended' GROUP BY d.drop_id",
     )
     .fetch_all(pool)
     .await

@@ -50,7 +50,8 @@ struct Pending {
         (status = 202, description = "The bank wants something of the fan, or has not decided", body = Pending),
         (status = 402, description = "declined"),
         (status = 404, description = "booking"),
-        (status = 410, description = "booking-expired")
+        (status = 410, description = "booking-expired"),
+        (status = 429, description = "rate-limited")
     ),
     security(("session" = []))
 )]
@@ -63,6 +64,7 @@ pub(crate) async fn confirm(
     if payment_method.is_some_and(|name| name.is_empty() || name.len() > PAYMENT_METHOD_MAX) {
         return Err(Error::WrongType("payment_method: 1 to 255 bytes".to_owned()).into());
     }
+    app.limits.confirm_account.check_key(fan.user_id.as_bytes())?;
     Ok(match confirm::confirm(&app, fan.user_id, request.booking_id, payment_method).await? {
         Confirmed::Completed(booking) => (StatusCode::OK, Json(booking)).into_response(),
         Confirmed::Pending { next_action } => {

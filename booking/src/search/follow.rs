@@ -6,6 +6,9 @@
 //! transaction has ended, and what it changed is visible. NOTIFY wakes the follower, and it
 //! looks by itself as well: a missed wake-up, or a change held back by an older transaction
 //! that touched no event, is only late.
+//!
+//! A database restored from a dump has rows stamped by another cluster, with ids it may not
+//! reach for years. So an index made anew takes every row it sees, whatever its stamp.
 
 use std::{sync::Arc, time::Duration};
 
@@ -89,12 +92,15 @@ pub(super) async fn once(search: &Search, pool: &PgPool) -> anyhow::Result<Round
     Ok(Round { indexed, held_back: horizon.held_back })
 }
 
-/// Indexes what changed from `start` (`None`: everything) up to the horizon, and commits.
+/// Indexes what changed from `start` up to the horizon, or with no start everything there
+/// is, and commits.
 async fn read_between(search: &Search, pool: &PgPool, start: Option<u64>, horizon: &Horizon) -> anyhow::Result<u64> {
     let mut indexed = 0;
     let mut position = Position { xid: start.unwrap_or(0), event_id: Uuid::nil() };
+    // what is read from beyond the horizon is read again: the mark stays at the horizon
+    let end = start.map(|_| horizon.xmin);
     loop {
-        let page = page(pool, &position, horizon.xmin).await.context("reading the change feed")?;
+        let page = page(pool, &position, end).await.context("reading the change feed")?;
         let Some(last) = page.last() else { break };
         position = Position { xid: last.xid()?, event_id: last.event_id };
         let ids: Vec<Uuid> = page.iter().map(|change| change.event_id).collect();
@@ -119,14 +125,16 @@ async fn read_between(search: &Search, pool: &PgPool, start: Option<u64>, horizo
 struct Horizon {
     xmin: u64,
     database: String,
+    /// Ids from the first that nobody has yet are another cluster's and hold nothing back.
     held_back: bool,
 }
 
 async fn horizon(pool: &PgPool) -> anyhow::Result<Horizon> {
     let (xmin, database, held_back): (String, String, bool) = sqlx::query_as(
         "SELECT h.horizon::text, c.system_identifier::text || '/' || d.oid::text,
-                EXISTS (SELECT 1 FROM events e WHERE e.changed_xid >= h.horizon)
-         FROM pg_snapshot_xmin(pg_current_snapshot()) AS h (horizon), pg_control_system() c, pg_database d
+                EXISTS (SELECT 1 FROM events e WHERE e.changed_xid >= h.horizon AND e.changed_xid < h.next)
+         FROM (SELECT pg_snapshot_xmin(s), pg_snapshot_xmax(s) FROM pg_current_snapshot() s) AS h (horizon, next),
+              pg_control_system() c, pg_database d
          WHERE d.datname = current_database()",
     )
     .fetch_one(pool)
@@ -151,18 +159,18 @@ impl Change {
     }
 }
 
-/// The next changes after `after` and below `xmin`, oldest first.
-async fn page(pool: &PgPool, after: &Position, xmin: u64) -> sqlx::Result<Vec<Change>> {
+/// The next changes after `after` and below `end`, if there is one, oldest first.
+async fn page(pool: &PgPool, after: &Position, end: Option<u64>) -> sqlx::Result<Vec<Change>> {
     sqlx::query_as(
         "SELECT changed_xid::text AS xid, event_id FROM events
-         WHERE changed_xid >= $1::text::xid8 AND changed_xid < $3::text::xid8
+         WHERE changed_xid >= $1::text::xid8 AND ($3::text IS NULL OR changed_xid < $3::text::xid8)
            AND (changed_xid > $1::text::xid8 OR event_id > $2)
          ORDER BY changed_xid, event_id
          LIMIT $4",
     )
     .bind(after.xid.to_string())
     .bind(after.event_id)
-    .bind(xmin.to_string())
+    .bind(end.map(|end| end.to_string()))
     .bind(PAGE_EVENTS)
     .fetch_all(pool)
     .await

@@ -94,7 +94,9 @@ impl Fixture {
                 "publishable_key": PUBLISHABLE_KEY,
                 "webhook_secret": WEBHOOK_SECRET,
             },
-            "limits": { "sign_in": generous, "registration": generous, "checkout": generous },
+            "limits": {
+                "sign_in": generous, "registration": generous, "checkout": generous, "confirm": generous,
+            },
         });
         merge(&mut merged, settings);
         let (router, app) = booking::build(

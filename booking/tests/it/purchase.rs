@@ -7,9 +7,11 @@ mod hint;
 mod mail;
 mod money;
 mod path;
+mod provider;
 mod race;
 mod refusals;
 mod retry;
+mod stock;
 
 use std::time::Duration;
 

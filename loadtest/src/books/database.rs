@@ -24,13 +24,14 @@ impl Database {
 
     /// The drop's settings; `None` when there is no such drop.
     pub(crate) async fn drop_row(&mut self, drop: &str) -> sqlx::Result<Option<DropRow>> {
-        let row: Option<(String, i32, i32)> =
-            sqlx::query_as("SELECT drop_id, rate_per_minute, claim_window_s FROM drops WHERE drop_id = $1")
+        let row: Option<(String, String, i32, i32)> =
+            sqlx::query_as("SELECT drop_id, state, rate_per_minute, claim_window_s FROM drops WHERE drop_id = $1")
                 .bind(drop)
                 .fetch_optional(&mut self.connection)
                 .await?;
-        Ok(row.map(|(drop_id, rate_per_minute, claim_window_s)| DropRow {
+        Ok(row.map(|(drop_id, state, rate_per_minute, claim_window_s)| DropRow {
             drop_id,
+            state,
             rate_per_minute: rate_per_minute.unsigned_abs(),
             claim_window_s: claim_window_s.unsigned_abs(),
         }))
@@ -150,7 +151,7 @@ mod tests {
 
         database.begin_reading().await.unwrap();
         let row = database.drop_row("d").await.unwrap().unwrap();
-        assert_eq!((row.rate_per_minute, row.claim_window_s), (600, 90));
+        assert_eq!((row.state.as_str(), row.rate_per_minute, row.claim_window_s), ("scheduled", 600, 90));
         assert!(database.drop_row("none").await.unwrap().is_none());
         assert_eq!(database.events("d").await.unwrap(), [Uuid::from_u128(3)]);
         let tickets = database.tickets("d").await.unwrap();

@@ -75,7 +75,12 @@ pub(super) fn clean() -> (Record, Books) {
     let event_id = Uuid::new_v4();
     let mut record = Record::default();
     let mut books = Books {
-        drop: DropRow { drop_id: "evening".into(), rate_per_minute: RATE_PER_MINUTE, claim_window_s: 120 },
+        drop: DropRow {
+            drop_id: "evening".into(),
+            state: "running".into(),
+            rate_per_minute: RATE_PER_MINUTE,
+            claim_window_s: 120,
+        },
         ..Books::default()
     };
     record.pulses = (0..60)
@@ -136,4 +141,14 @@ fn buy(books: &mut Books, event_id: Uuid, number: u32) -> Purchase {
         },
     );
     Purchase { booking_id, event_id, seats, total: 2 * PRICE, currency: "USD".into() }
+}
+
+/// One ticket more, on sale and never held.
+pub(super) fn leave_one_unsold(books: &mut Books) -> i64 {
+    let mut ticket = books.tickets[0].clone();
+    ticket.ticket_id = 1_000;
+    ticket.seat_number = "Parquet A 1000".into();
+    (ticket.user_id, ticket.booking_id, ticket.status) = (None, None, "available".into());
+    books.tickets.push(ticket);
+    1_000
 }

@@ -30,6 +30,19 @@ pub(crate) struct Check {
     pub note: Option<String>,
 }
 
+impl Check {
+    /// A check that is due must look at something: one that looked at nothing kept no promise.
+    pub(super) fn due(mut self, due: bool) -> Self {
+        let blind = self.outcome == Outcome::Skipped || self.examined == 0;
+        if due && blind && self.outcome != Outcome::Broken {
+            self.outcome = Outcome::Broken;
+            self.broken += 1;
+            self.evidence.push("there was something to look at, and nothing was judged".to_owned());
+        }
+        self
+    }
+}
+
 /// A check under way: nothing found yet.
 #[derive(Debug)]
 pub(super) struct Inquiry(Check);

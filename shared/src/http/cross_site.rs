@@ -1,9 +1,15 @@
 //! Refuses writes that another site made a fan's browser send.
 //!
 //! Only cookies travel by themselves. A request that names its credentials in a header of
-//! ours was made by code that may do so (no page of another origin can set it), and one
-//! without our cookies writes nothing in anybody's name. What is left must show that it
-//! comes from our own pages: `Sec-Fetch-Site`, or an `Origin` equal to the host asked.
+//! ours was made by code that may do so: no page of another origin can set it. Any other
+//! write that a browser says comes from elsewhere is refused, with cookies or without: a
+//! form on another site arrives without them (`SameSite=Lax`), but the browser would keep
+//! those of the answer, and the fan would go on with a visitor or session of somebody
+//! else's making. A write with our cookies must even show that it comes from our own pages;
+//! without any it may say nothing, as programs do.
+//!
+//! `Sec-Fetch-Site` is the browser's own verdict and settles it. Browsers that do not send
+//! it, and all of them over plain HTTP, send an `Origin` with every write.
 
 use std::sync::Arc;
 
@@ -28,33 +34,43 @@ pub(super) async fn guard(
     request: Request<Body>,
     next: Next,
 ) -> Response {
-    if is_allowed(request.method(), request.uri(), request.headers(), settings.public_url.as_deref()) {
+    if is_allowed(request.method(), request.uri(), request.headers(), &settings) {
         return next.run(request).await;
     }
     Problem::new(StatusCode::FORBIDDEN, "cross-site", "The request comes from another site")
-        .detail("Writes with our cookies need Sec-Fetch-Site: same-origin or an Origin equal to the Host.")
+        .detail("A browser's writes need Sec-Fetch-Site: same-origin or an Origin equal to this one.")
         .into_response()
 }
 
-fn is_allowed(method: &Method, uri: &Uri, headers: &HeaderMap, public_url: Option<&str>) -> bool {
+fn is_allowed(method: &Method, uri: &Uri, headers: &HeaderMap, settings: &server::Settings) -> bool {
     if method.is_safe() {
         return true;
     }
-    let by_header =
-        headers.contains_key(header::AUTHORIZATION) || headers.keys().any(|name| name.as_str().starts_with(HEADERS));
-    let by_cookie = cookies::all(headers).any(|cookie| cookie.name().starts_with(COOKIES));
-    if by_header || !by_cookie {
+    if headers.contains_key(header::AUTHORIZATION) || headers.keys().any(|name| name.as_str().starts_with(HEADERS)) {
         return true;
     }
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin" || site == "none";
     }
-    let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else { return false };
-    let host = uri.authority().map(::http::uri::Authority::as_str);
-    let host = host.or_else(|| headers.get(header::HOST)?.to_str().ok());
+    if let Some(origin) = headers.get(header::ORIGIN) {
+        let host = uri.authority().map(::http::uri::Authority::as_str);
+        let host = host.or_else(|| headers.get(header::HOST)?.to_str().ok());
+        return origin.to_str().is_ok_and(|origin| is_ours(origin, host, settings));
+    }
+    !cookies::all(headers).any(|cookie| cookie.name().starts_with(COOKIES))
+}
+
+/// Whether `origin` is what fans call us, or the host they asked for. The scheme counts
+/// where it is known: behind a proxy only `public_url` tells it.
+fn is_ours(origin: &str, host: Option<&str>, settings: &server::Settings) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false }; // `null`, for one
-    let same_host = host.is_some_and(|host| bare(host, scheme).eq_ignore_ascii_case(bare(authority, scheme)));
-    same_host || public_url.is_some_and(|url| url.trim_end_matches('/').eq_ignore_ascii_case(origin))
+    let is = |name: &str| bare(name, scheme).eq_ignore_ascii_case(bare(authority, scheme));
+    if let Some((public_scheme, public)) = settings.public_url.as_deref().and_then(|url| url.split_once("://"))
+        && is(public.trim_end_matches('/'))
+    {
+        return scheme.eq_ignore_ascii_case(public_scheme);
+    }
+    host.is_some_and(is) && (settings.tls.is_none() || scheme.eq_ignore_ascii_case("https"))
 }
 
 /// Without the port that the scheme implies.
@@ -68,40 +84,68 @@ mod tests {
     use super::*;
 
     fn allowed(method: &str, headers: &[(&'static str, &str)]) -> bool {
+        let settings =
+            server::Settings { public_url: Some("https://tickets.example/".to_owned()), ..server::Settings::default() };
+        allowed_by(&settings, method, headers)
+    }
+
+    fn allowed_by(settings: &server::Settings, method: &str, headers: &[(&'static str, &str)]) -> bool {
         let mut map = HeaderMap::new();
         map.insert(header::HOST, "shop.example".parse().unwrap());
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        is_allowed(&method.parse().unwrap(), &"/x".parse().unwrap(), &map, Some("https://tickets.example"))
+        is_allowed(&method.parse().unwrap(), &"/x".parse().unwrap(), &map, settings)
     }
 
     const OURS: (&str, &str) = ("cookie", "a=1; __Host-onsale-session=s");
+    const OTHERS: (&str, &str) = ("cookie", "theme=dark");
 
     #[test]
-    fn a_write_with_our_cookie_must_come_from_our_pages() {
-        assert!(!allowed("POST", &[OURS]));
-        assert!(!allowed("POST", &[OURS, ("sec-fetch-site", "cross-site")]));
-        assert!(!allowed("DELETE", &[OURS, ("sec-fetch-site", "same-site")]));
-        assert!(!allowed("POST", &[OURS, ("origin", "https://evil.example")]));
-        assert!(!allowed("POST", &[OURS, ("origin", "https://shop.example.evil.example")]));
-        assert!(!allowed("POST", &[OURS, ("origin", "null")]));
-        // the browser's own verdict beats what the origin looks like
-        assert!(!allowed("POST", &[OURS, ("sec-fetch-site", "cross-site"), ("origin", "https://shop.example")]));
+    fn a_write_from_elsewhere_is_refused_with_cookies_or_without() {
+        for cookie in [OURS, OTHERS] {
+            assert!(!allowed("POST", &[cookie, ("sec-fetch-site", "cross-site")]));
+            assert!(!allowed("DELETE", &[cookie, ("sec-fetch-site", "same-site")]));
+            for foreign in [
+                "null",
+                "https://evil.example",
+                "https://shop.example.evil.example",
+                "https://shop.example:8443",
+                "http://tickets.example",
+            ] {
+                assert!(!allowed("POST", &[cookie, ("origin", foreign)]), "{foreign}");
+            }
+            // the browser's own verdict beats what the origin looks like
+            assert!(!allowed("POST", &[cookie, ("sec-fetch-site", "cross-site"), ("origin", "https://shop.example")]));
 
-        assert!(allowed("POST", &[OURS, ("sec-fetch-site", "same-origin")]));
-        assert!(allowed("POST", &[OURS, ("sec-fetch-site", "none")]));
-        assert!(allowed("POST", &[OURS, ("origin", "https://shop.example")]));
-        assert!(allowed("POST", &[OURS, ("origin", "https://SHOP.example:443")]));
-        assert!(allowed("POST", &[OURS, ("origin", "https://tickets.example")]));
+            assert!(allowed("POST", &[cookie, ("sec-fetch-site", "same-origin")]));
+            assert!(allowed("POST", &[cookie, ("sec-fetch-site", "none")]));
+            assert!(allowed("POST", &[cookie, ("origin", "https://shop.example")]));
+            assert!(allowed("POST", &[cookie, ("origin", "https://SHOP.example:443")]));
+            assert!(allowed("POST", &[cookie, ("origin", "https://tickets.example")]));
+        }
     }
 
     #[test]
-    fn reads_headers_and_strangers_are_left_alone() {
+    fn the_scheme_counts_where_it_is_known() {
+        let plain = server::Settings::default();
+        let tls = server::Settings {
+            tls: Some(server::TlsFiles { cert: "cert.pem".into(), key: "key.pem".into() }),
+            ..server::Settings::default()
+        };
+        assert!(allowed_by(&plain, "POST", &[OURS, ("origin", "http://shop.example")]));
+        assert!(allowed_by(&plain, "POST", &[OURS, ("origin", "https://shop.example")]));
+        assert!(!allowed_by(&tls, "POST", &[OURS, ("origin", "http://shop.example")]));
+        assert!(allowed_by(&tls, "POST", &[OURS, ("origin", "https://shop.example")]));
+    }
+
+    #[test]
+    fn reads_headers_and_programs_are_left_alone() {
         assert!(allowed("GET", &[OURS, ("sec-fetch-site", "cross-site")]));
         assert!(allowed("POST", &[]));
-        assert!(allowed("POST", &[("cookie", "theme=dark"), ("origin", "https://evil.example")]));
+        assert!(allowed("POST", &[OTHERS]));
+        assert!(!allowed("POST", &[OURS]));
         assert!(allowed("POST", &[OURS, ("authorization", "Bearer t")]));
-        assert!(allowed("POST", &[OURS, ("onsale-visitor", "v")]));
+        assert!(allowed("POST", &[("onsale-visitor", "v"), ("origin", "https://other.example")]));
     }
 }

@@ -14,19 +14,19 @@ pub(crate) struct Nginx {
     _child: Child,
 }
 
-/// Where nginx is; `None`, loudly, when it is not installed.
-pub(crate) fn program() -> Option<PathBuf> {
+/// Where nginx is.
+///
+/// # Panics
+/// When it is nowhere: a test that is passed over in silence tests nothing.
+pub(crate) fn program() -> PathBuf {
     let named = std::env::var_os("NGINX").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = named
+    named
         .into_iter()
         .chain(std::env::split_paths(&path).map(|folder| folder.join("nginx")))
         .chain([PathBuf::from("/usr/sbin/nginx")])
-        .find(|file| file.is_file());
-    if found.is_none() {
-        eprintln!("SKIPPED: nginx is not installed; run scripts/setup.sh --tests");
-    }
-    found
+        .find(|file| file.is_file())
+        .expect("nginx is not installed: run scripts/setup.sh --tests, or set NGINX to the program")
 }
 
 /// A port that was free a moment ago.

@@ -26,9 +26,9 @@ pub(crate) struct Roles {
 }
 
 impl Roles {
-    /// Starts everything; `None` without nginx.
-    pub(crate) async fn start() -> Option<Self> {
-        let program = nginx::program()?;
+    /// Starts everything.
+    pub(crate) async fn start() -> Self {
+        let program = nginx::program();
         let (dir, world) = (super::folder(), world().await);
         let port = nginx::free_port();
         let url = format!("http://127.0.0.1:{port}");
@@ -50,14 +50,20 @@ impl Roles {
             upstreams.push((format!("{name}:8080"), address.clone()));
         }
         let nginx = Nginx::start(&program, dir.path(), port, &upstreams).await;
-        Some(Self { url, provider_url, dir, world, servers, _sandbox: sandbox, _nginx: nginx })
+        Self { url, provider_url, dir, world, servers, _sandbox: sandbox, _nginx: nginx }
+    }
+
+    /// Kills a process without warning.
+    pub(crate) async fn kill(&mut self, name: &'static str) {
+        let (server, _) = self.servers.get_mut(name).expect("a known name");
+        server.signal("KILL").await;
+        server.ended().await;
     }
 
     /// Kills a process without warning, and starts it again at its old address.
     pub(crate) async fn kill_and_restart(&mut self, name: &'static str) {
+        self.kill(name).await;
         let (server, address) = self.servers.get_mut(name).expect("a known name");
-        server.signal("KILL").await;
-        server.ended().await;
         *server = role(kind(name), name, address, self.dir.path());
         server.ready().await;
     }

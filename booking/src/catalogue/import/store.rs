@@ -7,6 +7,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::line::Record;
+use crate::catalogue::events;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Stored {
@@ -26,7 +27,12 @@ pub(super) async fn store(pool: &PgPool, mut records: Vec<Record>) -> sqlx::Resu
     // in one order, so that two imports at a time wait for each other instead of deadlocking
     records.sort_by(|a, b| a.identifier.cmp(&b.identifier));
     let mut tx = pool.begin().await?;
-    add_venues(&mut tx, &records).await?;
+    let venues = Venues::of(&records);
+    add_venues(&mut tx, &venues).await?;
+    let moved = move_venues(&mut tx, &venues).await?;
+    if !moved.is_empty() {
+        events::touch_at(&mut tx, &moved).await?;
+    }
     add_performers(&mut tx, &records).await?;
     let events = upsert_events(&mut tx, &records).await?;
     let updated: Vec<Uuid> = events.values().filter(|event| !event.inserted).map(|event| event.event_id).collect();
@@ -66,25 +72,53 @@ async fn unchanged(pool: &PgPool, records: &[Record]) -> sqlx::Result<HashSet<St
     Ok(rows.into_iter().collect())
 }
 
-async fn add_venues(tx: &mut Tx<'_>, records: &[Record]) -> sqlx::Result<()> {
-    let venues: BTreeMap<(&str, &str), &str> =
-        records.iter().map(|record| ((record.venue.as_str(), record.address.as_str()), record.city.as_str())).collect();
-    let ids: Vec<Uuid> = venues.iter().map(|_| Uuid::now_v7()).collect();
-    let names: Vec<&str> = venues.keys().map(|(name, _)| *name).collect();
-    let addresses: Vec<&str> = venues.keys().map(|(_, address)| *address).collect();
-    let cities: Vec<&str> = venues.values().copied().collect();
+/// The venues of a batch, each once, in columns.
+struct Venues<'a> {
+    names: Vec<&'a str>,
+    addresses: Vec<&'a str>,
+    cities: Vec<&'a str>,
+}
+
+impl<'a> Venues<'a> {
+    fn of(records: &'a [Record]) -> Self {
+        let venues: BTreeMap<(&str, &str), &str> = records
+            .iter()
+            .map(|record| ((record.venue.as_str(), record.address.as_str()), record.city.as_str()))
+            .collect();
+        let (names, addresses) = venues.keys().copied().unzip();
+        Self { names, addresses, cities: venues.into_values().collect() }
+    }
+}
+
+async fn add_venues(tx: &mut Tx<'_>, venues: &Venues<'_>) -> sqlx::Result<()> {
+    let ids: Vec<Uuid> = venues.names.iter().map(|_| Uuid::now_v7()).collect();
     sqlx::query(
         "INSERT INTO venues (venue_id, name, address, city)
          SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[])
          ON CONFLICT (name, address) WHERE slug IS NULL DO NOTHING",
     )
     .bind(ids)
-    .bind(names)
-    .bind(addresses)
-    .bind(cities)
+    .bind(&venues.names)
+    .bind(&venues.addresses)
+    .bind(&venues.cities)
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Corrects the cities of known venues, and says which those were.
+async fn move_venues(tx: &mut Tx<'_>, venues: &Venues<'_>) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(
+        "UPDATE venues v SET city = i.city
+         FROM UNNEST($1::text[], $2::text[], $3::text[]) AS i (name, address, city)
+         WHERE v.name = i.name AND v.address = i.address AND v.slug IS NULL AND v.city <> i.city
+         RETURNING v.venue_id",
+    )
+    .bind(&venues.names)
+    .bind(&venues.addresses)
+    .bind(&venues.cities)
+    .fetch_all(&mut **tx)
+    .await
 }
 
 async fn add_performers(tx: &mut Tx<'_>, records: &[Record]) -> sqlx::Result<()> {

@@ -5,12 +5,18 @@ use uuid::Uuid;
 use super::Job;
 use crate::app::App;
 use crate::payments::{Intent, IntentStatus, StripeError};
-use crate::purchase::bookings::{self, Status};
+use crate::purchase::bookings::{self, Booking, Status};
 use crate::purchase::release::{self, Reason};
 
 /// Captures, or finds out that it was captured before. A refusal by the provider undoes the sale; anything
-/// that says nothing about the money is an error and comes again.
+/// that says nothing about the money is an error and comes again. Money is asked for only while the tickets
+/// are the fan's and unpaid: a job done twice finds nothing to do.
 pub(super) async fn capture(app: &App, booking_id: Uuid, intent_id: &str, attempt: i32) -> anyhow::Result<()> {
+    let booking = match bookings::find(&app.pool, booking_id).await? {
+        Some(booking) if is_unpaid(&booking) => booking,
+        _ => return Ok(()),
+    };
+    let outcome = |intent: &Intent| outcome(intent, booking.total_amount);
     // the provider replays a failure under its key, so each of our tries has its own and looks first
     let known = if attempt > 1 { Some(app.stripe.fetch(intent_id).await?) } else { None };
     let outcome = match known.filter(|intent| intent.status != IntentStatus::RequiresCapture) {
@@ -25,19 +31,32 @@ pub(super) async fn capture(app: &App, booking_id: Uuid, intent_id: &str, attemp
     match outcome {
         Outcome::Taken => taken(app, booking_id).await,
         Outcome::Refused => refused(app, booking_id).await,
+        Outcome::Short { received } => {
+            anyhow::bail!("{received} of {} minor units were captured", booking.total_amount)
+        }
         Outcome::Unclear(status) => anyhow::bail!("the intent is {status:?} after its capture"),
     }
+}
+
+/// The fan has the tickets, and we not yet the money.
+fn is_unpaid(booking: &Booking) -> bool {
+    booking.status == Status::Completed && booking.captured_at().is_none()
 }
 
 enum Outcome {
     Taken,
     Refused,
+    /// Somebody at the provider took less than the tickets cost: for a person to look at.
+    Short {
+        received: i64,
+    },
     Unclear(IntentStatus),
 }
 
-fn outcome(intent: &Intent) -> Outcome {
+fn outcome(intent: &Intent, total: i64) -> Outcome {
     match intent.status {
-        IntentStatus::Succeeded => Outcome::Taken,
+        IntentStatus::Succeeded if intent.amount_received == total => Outcome::Taken,
+        IntentStatus::Succeeded => Outcome::Short { received: intent.amount_received },
         IntentStatus::Canceled | IntentStatus::RequiresPaymentMethod => Outcome::Refused,
         other => Outcome::Unclear(other),
     }
@@ -56,7 +75,7 @@ async fn taken(app: &App, booking_id: Uuid) -> anyhow::Result<()> {
 async fn refused(app: &App, booking_id: Uuid) -> anyhow::Result<()> {
     let mut tx = app.pool.begin().await?;
     let booking = match bookings::lock(&mut *tx, booking_id).await? {
-        Some(booking) if booking.status == Status::Completed && booking.captured_at().is_none() => booking,
+        Some(booking) if is_unpaid(&booking) => booking,
         _ => return Ok(()),
     };
     release::undo_sale(&mut tx, &booking, app.clock.now()).await?;

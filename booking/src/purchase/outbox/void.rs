@@ -1,7 +1,7 @@
 //! Giving money back that no ticket stands against.
 
 use crate::app::App;
-use crate::payments::{IntentStatus, StripeError};
+use crate::payments::{IntentStatus, RefundStatus, StripeError};
 
 /// Cancels the intent; refunds it when it was captured; content when both have been done before.
 pub(super) async fn void(app: &App, intent_id: &str, attempt: i32) -> anyhow::Result<()> {
@@ -18,7 +18,10 @@ pub(super) async fn void(app: &App, intent_id: &str, attempt: i32) -> anyhow::Re
 
 async fn refund(app: &App, intent_id: &str, attempt: i32) -> anyhow::Result<()> {
     match app.stripe.refund(intent_id, &format!("refund-{intent_id}-{attempt}")).await {
-        Ok(_) => Ok(()),
+        Ok(refund) => match refund.status {
+            RefundStatus::Succeeded | RefundStatus::Pending => Ok(()),
+            other => anyhow::bail!("the refund is {other:?}"),
+        },
         Err(error @ StripeError::Api { .. }) if error.is_already_refunded() => Ok(()),
         Err(error) => Err(error.into()),
     }

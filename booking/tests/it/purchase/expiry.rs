@@ -4,6 +4,7 @@ use booking::Deps;
 use booking::purchase::expiry;
 use shared::lifecycle::Lifecycle;
 
+use super::provider::{Fault, Provider};
 use super::*;
 
 async fn state(fixture: &Fixture, buyer: &Buyer, id: Uuid) -> String {
@@ -76,6 +77,58 @@ async fn the_hold_waits_for_the_bank_but_not_for_ever() {
 }
 
 #[tokio::test]
+async fn who_authorised_in_time_is_told_so_after_the_hold() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (paid, asked) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let booking = booked(&fixture, &paid, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    let in_bank = booked(&fixture, &asked, &sale, &["A-2"]).await.booking_id();
+    let answer = confirm(&fixture, &asked.fan, in_bank, Some("pm_card_threeDSecure2Required")).await;
+    assert_eq!(answer.status, 202);
+
+    fixture.clock.advance(seconds(601));
+    let answer = confirm(&fixture, &paid.fan, booking.booking_id(), Some("pm_card_visa")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = confirm(&fixture, &asked.fan, in_bank, Some("pm_card_visa")).await;
+    assert_eq!(answer.status, 202, "it may win yet: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_failed_once_is_asked_to_cancel_again() {
+    let (fixture, provider) = Provider::before(still_with(deaf()).await).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let late = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &late, &sale, &["A-1"]).await.booking_id();
+    fixture.clock.advance(seconds(601));
+    provider.spoil("/cancel", Fault::Fails);
+    expiry::do_once(&fixture.app).await.unwrap();
+    assert_eq!(live_claims(&fixture).await, 1, "nobody knows whether it was cancelled");
+    expiry::do_once(&fixture.app).await.unwrap();
+    assert_eq!(live_claims(&fixture).await, 0);
+    assert_eq!(intent_status(&fixture, id).await, "canceled");
+}
+
+#[tokio::test]
+async fn past_the_cap_a_provider_that_hangs_holds_nothing_up() {
+    let (fixture, provider) = Provider::before(still_with(deaf()).await).await;
+    let sale = fixture.on_sale(1, 4).await;
+    for seat in ["A-1", "A-2"] {
+        let late = buyer(&fixture, &sale).await;
+        booked(&fixture, &late, &sale, &[seat]).await;
+    }
+    provider.spoil("", Fault::Hangs);
+    fixture.clock.advance(seconds(601 + 900));
+    let round = tokio::time::timeout(seconds(8), expiry::do_once(&fixture.app)).await;
+    round.expect("a short last word").unwrap();
+    assert_eq!(live_claims(&fixture).await, 0);
+    provider.heal();
+    drain_outbox(&fixture).await;
+    let open = fixture.intents().await.iter().filter(|intent| intent["status"] != "canceled").count();
+    assert_eq!(open, 0);
+}
+
+#[tokio::test]
 async fn while_the_provider_is_down_seats_are_freed_at_the_cap_and_late_money_is_voided() {
     let fixture = still_with(deaf()).await;
     let sale = fixture.on_sale(1, 4).await;
@@ -105,13 +158,27 @@ async fn while_the_provider_is_down_seats_are_freed_at_the_cap_and_late_money_is
 }
 
 /// The same world behind a second booking process that cannot reach the provider.
-pub(super) async fn without_provider(mut fixture: Fixture) -> Fixture {
-    let mut settings = fixture.app.settings.clone();
+pub(super) async fn without_provider(fixture: Fixture) -> Fixture {
     // a port that was free a moment ago
     let listener = crate::fixture::listen();
-    settings.stripe.api_base = format!("http://{}", listener.local_addr().expect("bound"));
+    let nobody = format!("http://{}", listener.local_addr().expect("bound"));
     drop(listener);
-    let deps = Deps {
+    with_provider(fixture, nobody).await
+}
+
+/// The same world behind a second booking process that has this for a provider.
+pub(super) async fn with_provider(mut fixture: Fixture, api_base: String) -> Fixture {
+    let mut settings = fixture.app.settings.clone();
+    settings.stripe.api_base = api_base;
+    let (router, app) = booking::build(settings, second(&fixture)).await.expect("booking starts");
+    fixture.url = shared::testing::serve(router).await;
+    fixture.app = app;
+    fixture
+}
+
+/// What a second booking process over the same world is given.
+fn second(fixture: &Fixture) -> Deps {
+    Deps {
         pool: fixture.world.pool.clone(),
         redis: fixture.world.redis.clone(),
         keyring: shared::testing::keyring(),
@@ -119,9 +186,14 @@ pub(super) async fn without_provider(mut fixture: Fixture) -> Fixture {
         public_url: crate::fixture::ISSUER.to_owned(),
         lifecycle: Lifecycle::new(),
         data_dir: fixture.data_dir.path().join("second"),
-    };
-    let (router, app) = booking::build(settings, deps).await.expect("booking starts");
-    fixture.url = shared::testing::serve(router).await;
-    fixture.app = app;
-    fixture
+    }
+}
+
+#[tokio::test]
+async fn without_the_providers_secrets_booking_does_not_start() {
+    let fixture = still().await;
+    let mut settings = fixture.app.settings.clone();
+    settings.stripe.webhook_secret = "".into();
+    let refused = booking::build(settings, second(&fixture)).await.err().expect("any caller could send webhooks");
+    assert!(refused.to_string().starts_with("booking.stripe.webhook_secret is not set"), "{refused}");
 }

@@ -1,5 +1,8 @@
 //! Money moves only for tickets, whoever tells us about it, how often and how late.
 
+use booking::purchase::outbox::{self, Job};
+
+use super::provider::{Fault, Provider};
 use super::*;
 use crate::fixture::WEBHOOK_SECRET;
 
@@ -245,6 +248,131 @@ async fn a_job_whose_worker_died_is_done_by_the_next() {
     assert!(look(&fixture, &buyer.fan, booking.booking_id()).await.body["captured_at"].is_string());
     assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'ticket-mail'").await, 1);
     assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE done_at IS NULL").await, 0);
+}
+
+#[tokio::test]
+async fn a_capture_done_again_after_its_refusal_takes_nothing() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    booking::purchase::settle::settle(&fixture.app, booking.booking_id()).await.unwrap();
+    // a worker undid the sale and died before it finished the job
+    sqlx::query("UPDATE bookings SET status = 'cancelled', phase = 'closed', reason = 'capture-refused'")
+        .execute(&fixture.world.pool)
+        .await
+        .unwrap();
+    drain_outbox(&fixture).await;
+    assert_eq!(intent_status(&fixture, booking.booking_id()).await, "requires_capture");
+    assert_eq!(open_jobs(&fixture).await, 0);
+}
+
+#[tokio::test]
+async fn a_capture_of_less_than_the_price_is_not_the_price() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    booking::purchase::settle::settle(&fixture.app, booking.booking_id()).await.unwrap();
+    let intent = intent_id(&fixture, booking.booking_id()).await;
+    let url = format!("{}/v1/payment_intents/{intent}/capture", fixture.sandbox_url);
+    let request = fixture.http.post(url).bearer_auth(SECRET_KEY).form(&[("amount_to_capture", "400")]);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    drain_outbox(&fixture).await;
+    assert!(look(&fixture, &buyer.fan, booking.booking_id()).await.body["captured_at"].is_null());
+    let error: String = sqlx::query_scalar("SELECT last_error FROM outbox WHERE kind = 'capture'")
+        .fetch_one(&fixture.world.pool)
+        .await
+        .unwrap();
+    assert_eq!(error, "400 of 1000 minor units were captured");
+}
+
+#[tokio::test]
+async fn a_refund_that_failed_is_tried_again() {
+    let (fixture, provider) = Provider::before(still_with(deaf()).await).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
+    assert_eq!(confirm(&fixture, &buyer.fan, id, Some("pm_card_visa")).await.status, 200);
+    drain_outbox(&fixture).await;
+    let job = Job::Void { intent_id: intent_id(&fixture, id).await };
+    outbox::enqueue(&fixture.world.pool, &job, fixture.clock.now()).await.unwrap();
+    provider.spoil("/refunds", Fault::Answers(json!({ "id": "re_1", "amount": 1_000, "status": "failed" })));
+    drain_outbox(&fixture).await;
+    assert_eq!(open_jobs(&fixture).await, 1, "the money is still ours");
+    fixture.clock.advance(seconds(2));
+    drain_outbox(&fixture).await;
+    assert_eq!(open_jobs(&fixture).await, 0);
+}
+
+async fn open_jobs(fixture: &Fixture) -> i64 {
+    count(fixture, "SELECT count(*) FROM outbox WHERE done_at IS NULL").await
+}
+
+#[tokio::test]
+async fn a_worker_whose_lease_ran_out_has_no_say() {
+    let (fixture, provider) = Provider::before(still_with(deaf()).await).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    booking::purchase::settle::settle(&fixture.app, booking.booking_id()).await.unwrap();
+    provider.spoil("/capture", Fault::Hangs);
+    let overtaken = async {
+        provider.asked("/capture").await;
+        sqlx::query("UPDATE outbox SET attempts = attempts + 1 WHERE kind = 'capture'")
+            .execute(&fixture.world.pool)
+            .await
+            .unwrap();
+        provider.heal();
+    };
+    let (worked, ()) = tokio::join!(outbox::do_once(&fixture.app), overtaken);
+    worked.unwrap();
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'capture' AND done_at IS NULL").await, 1);
+    // the other one finds out that the money was taken
+    fixture.clock.advance(seconds(61));
+    drain_outbox(&fixture).await;
+    assert_eq!(open_jobs(&fixture).await, 0);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'ticket-mail'").await, 1);
+}
+
+#[tokio::test]
+async fn no_job_waits_under_a_lease() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    for _ in 0..12 {
+        let job = Job::TicketMail { booking_id: Uuid::now_v7() };
+        outbox::enqueue(&fixture.world.pool, &job, fixture.clock.now()).await.unwrap();
+    }
+    assert_eq!(outbox::do_once(&fixture.app).await.unwrap(), 8);
+    assert_eq!(outbox::do_once(&fixture.app).await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn the_place_of_a_drop_that_is_over_needs_no_ending() {
+    let fixture = still_with(deaf()).await;
+    for (drop_id, state) in [("over", "ended"), ("lost", "running")] {
+        sqlx::query("INSERT INTO drops (drop_id, rate_per_minute, seed, state) VALUES ($1, 60, '', $2)")
+            .bind(drop_id)
+            .bind(state)
+            .execute(&fixture.world.pool)
+            .await
+            .unwrap();
+        let place = Place::from_bytes(encoding::random()).to_string();
+        let job = Job::EndPlace { drop_id: drop_id.to_owned(), place };
+        outbox::enqueue(&fixture.world.pool, &job, fixture.clock.now()).await.unwrap();
+    }
+    // neither has a line in Redis
+    drain_outbox(&fixture).await;
+    let waiting: String = sqlx::query_scalar("SELECT body ->> 'drop_id' FROM outbox WHERE done_at IS NULL")
+        .fetch_one(&fixture.world.pool)
+        .await
+        .unwrap();
+    assert_eq!(waiting, "lost", "its line may be restored");
 }
 
 #[tokio::test]

@@ -122,6 +122,64 @@ async fn a_place_serves_one_account_and_an_account_one_place() {
 }
 
 #[tokio::test]
+async fn who_left_and_queued_again_buys_with_the_new_place() {
+    let fixture = still().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let mut buyer = buyer(&fixture, &sale).await;
+    for seat in ["A-1", "A-2", "A-3"] {
+        let id = booked(&fixture, &buyer, &sale, &[seat]).await.booking_id();
+        let place = Place::from_bytes(encoding::random());
+        let token = fixture.admit_at(&sale.drop, &buyer.fan.visitor, place);
+        let new = Buyer { fan: buyer.fan, token, place };
+        assert_eq!(checkout(&fixture, &new, &named(&sale, &["A-4"])).await.told(), (403, "place-bound"));
+        if seat == "A-2" {
+            // by the word of Postgres
+            sqlx::query("INSERT INTO ended_places (drop_id, place, reason) VALUES ($1, $2, 'left')")
+                .bind(sale.drop.as_str())
+                .bind(buyer.place.to_string())
+                .execute(&fixture.world.pool)
+                .await
+                .unwrap();
+        } else {
+            // by the word of Redis, which Postgres has not heard
+            fixture.app.line.give_up(&sale.drop, buyer.place).await.unwrap();
+        }
+        let open = checkout(&fixture, &new, &named(&sale, &["A-4"])).await;
+        assert_eq!(open.told(), (403, "place-bound"), "the older place has an open booking");
+        cancel(&fixture, &new.fan, id).await;
+        buyer = new;
+    }
+    booked(&fixture, &buyer, &sale, &["A-4"]).await;
+}
+
+#[tokio::test]
+async fn nothing_is_held_that_could_never_be_paid() {
+    let fixture = still().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    for price in [99_999_999_i64, i64::MAX, 0] {
+        sqlx::query("UPDATE tickets SET price = $1").bind(price).execute(&fixture.world.pool).await.unwrap();
+        for wish in [named(&sale, &["A-1", "A-2"]), best(&sale, 2)] {
+            assert_eq!(checkout(&fixture, &buyer, &wish).await.told(), (422, "quantity"), "{price}");
+        }
+    }
+    sqlx::query("UPDATE tickets SET price = 1000").execute(&fixture.world.pool).await.unwrap();
+    nothing_is_lost(&fixture, &buyer, &sale).await;
+}
+
+#[tokio::test]
+async fn an_account_may_not_hammer_the_provider() {
+    let fixture = still_with(json!({ "limits": { "confirm": { "per_minute": 1, "burst": 1 } } })).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (one, two) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let first = booked(&fixture, &one, &sale, &["A-1"]).await.booking_id();
+    let second = booked(&fixture, &two, &sale, &["A-2"]).await.booking_id();
+    assert_eq!(confirm(&fixture, &one.fan, first, None).await.status, 202);
+    assert_eq!(confirm(&fixture, &one.fan, first, None).await.told(), (429, "rate-limited"));
+    assert_eq!(confirm(&fixture, &two.fan, second, None).await.status, 202);
+}
+
+#[tokio::test]
 async fn a_place_that_left_the_line_is_refused() {
     let fixture = still().await;
     let sale = fixture.on_sale(1, 4).await;

@@ -1,5 +1,6 @@
 //! The same request once more: after a lost answer, a crash, or by a thumb that trembles.
 
+use super::provider::{Fault, Provider};
 use super::*;
 
 fn keyed(fixture: &Fixture, buyer: &Buyer, key: &str, body: &Value) -> reqwest::RequestBuilder {
@@ -88,6 +89,20 @@ async fn a_retry_resumes_where_the_process_died() {
     assert_eq!(resumed.body, told.body);
     assert_eq!(fixture.intents().await.len(), 1, "the provider knew the attempt");
     assert_eq!(live_claims(&fixture).await, 2);
+}
+
+#[tokio::test]
+async fn a_failure_the_provider_repeats_does_not_stick_to_the_booking() {
+    let (fixture, provider) = Provider::before(still().await).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let wish = named(&sale, &["A-1"]);
+    provider.spoil("/v1/payment_intents", Fault::Fails);
+    let refused = Answer::of(keyed(&fixture, &buyer, "k", &wish)).await;
+    assert_eq!(refused.told(), (503, "unavailable"));
+    let resumed = Answer::of(keyed(&fixture, &buyer, "k", &wish)).await;
+    assert_eq!(resumed.status, 201, "{resumed:?}");
+    assert_eq!(confirm(&fixture, &buyer.fan, resumed.booking_id(), Some("pm_card_visa")).await.status, 200);
 }
 
 #[tokio::test]
