@@ -87,6 +87,7 @@ pub async fn import_reporting(
     let mut lines = Lines::new(reader, LINE_BYTES_MAX);
     let mut seen = Seen::default();
     let mut batch = Vec::with_capacity(BATCH_EVENTS);
+    let mut analyzed = 0;
     while let Some((number, line)) = lines.next().await? {
         match line {
             Line::Blank => {}
@@ -99,6 +100,11 @@ pub async fn import_reporting(
         }
         if batch.len() == BATCH_EVENTS {
             flush(pool, &mut batch, report).await?;
+            // each time as many have come again
+            if report.imported > 2 * analyzed {
+                store::analyze(pool).await?;
+                analyzed = report.imported;
+            }
             progress(lines.progress());
         }
     }

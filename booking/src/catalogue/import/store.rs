@@ -253,3 +253,10 @@ async fn insert_works(tx: &mut Tx<'_>, events: &[(Uuid, &Record)]) -> sqlx::Resu
     .await?;
     Ok(())
 }
+
+/// Tells the planner of what has just come: until it knows that the tables are no longer as small as they
+/// were, it reads them whole for every event the index asks about.
+pub(super) async fn analyze(pool: &PgPool) -> sqlx::Result<()> {
+    sqlx::query("ANALYZE venues, performers, events, event_performers, event_works").execute(pool).await?;
+    Ok(())
+}
