@@ -12,6 +12,7 @@
 pub mod ids;
 pub mod pass;
 pub mod password;
+pub mod presented;
 pub mod session;
 pub mod token;
 

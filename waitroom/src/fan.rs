@@ -4,18 +4,16 @@ use admission::{
     ids::{DropId, Place, TURNS_MAX, VisitorSecret},
     line::{BatchError, DropState, EndReason, Joined, Newcomer, PlaceState, Receipt},
     pass::Pass,
+    presented,
     session::Session,
 };
 use axum::{
     extract::{FromRequestParts, Path},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, request::Parts},
 };
 use shared::http::cookies;
 
 use crate::{app::App, error::Error};
-
-pub(crate) const VISITOR_COOKIE: &str = "__Host-onsale-visitor";
-pub(crate) const SESSION_COOKIE: &str = "__Host-onsale-session";
 
 /// The name of the cookie that carries a drop's pass.
 pub(crate) fn pass_cookie(drop: &DropId) -> String {
@@ -46,14 +44,12 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let Path(drop) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| Error::UnknownDrop)?;
         let drop = DropId::parse(&drop).ok_or(Error::UnknownDrop)?;
-        let in_header = header_text(&parts.headers, "onsale-visitor");
-        let keeps_secret = in_header.is_some();
-        let visitor = match in_header.or_else(|| cookies::get(&parts.headers, VISITOR_COOKIE)) {
-            Some(text) => Some(VisitorSecret::parse(&text).ok_or(Error::MalformedVisitor)?),
-            None => None,
+        let (visitor, keeps_secret) = match presented::visitor(&parts.headers) {
+            Some((text, in_header)) => (Some(VisitorSecret::parse(&text).ok_or(Error::MalformedVisitor)?), in_header),
+            None => (None, false),
         };
         let pass = pass(app, &parts.headers, &drop, visitor.as_ref())?;
-        let session = bearer(&parts.headers).or_else(|| cookies::get(&parts.headers, SESSION_COOKIE));
+        let session = presented::session(&parts.headers);
         Ok(Self { drop, visitor, pass, keeps_secret, session })
     }
 }
@@ -61,7 +57,7 @@ impl FromRequestParts<App> for Caller {
 /// A pass in a header must be good. One in a cookie that is not (a key was retired, another visitor
 /// used this browser) is as good as none: the visitor secret still finds the place.
 fn pass(app: &App, headers: &HeaderMap, drop: &DropId, visitor: Option<&VisitorSecret>) -> Result<Option<Pass>, Error> {
-    if let Some(text) = header_text(headers, "onsale-pass") {
+    if let Some(text) = presented::pass(headers) {
         let visitor = visitor.ok_or(Error::Pass(admission::pass::PassError::Invalid))?;
         return Ok(Some(app.passes.check(&text, drop, visitor)?));
     }
@@ -137,13 +133,4 @@ pub(crate) fn ended(state: &PlaceState) -> Option<EndReason> {
         PlaceState::Ended { reason, .. } => Some(*reason),
         _ => None,
     }
-}
-
-fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    value.strip_prefix("Bearer ").map(|token| token.trim().to_owned())
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{app::App, error::Result};
 
 /// The cookie that carries the session in a browser.
-pub(crate) const COOKIE: &str = "__Host-onsale-session";
+pub(crate) const COOKIE: &str = admission::presented::SESSION_COOKIE;
 
 /// A session just made.
 pub(crate) struct SignedIn {

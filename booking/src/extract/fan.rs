@@ -1,9 +1,8 @@
 //! A fan who is signed in.
 
-use admission::session::Session;
+use admission::{presented, session::Session};
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, header, request::Parts};
-use shared::http::cookies;
+use http::request::Parts;
 use uuid::Uuid;
 
 use crate::{
@@ -23,23 +22,11 @@ impl FromRequestParts<App> for Fan {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let token = token(&parts.headers)?;
+        let token = presented::session(&parts.headers).ok_or(Error::SessionMissing)?;
         let session = app.sessions.verify(&token, app.clock.now())?;
         if accounts::is_revoked(&app.pool, &session).await? {
             return Err(Error::SessionInvalid);
         }
         Ok(Self { user_id: session.user_id, session })
-    }
-}
-
-/// The header beats the cookie, even when the header cannot be read.
-fn token(headers: &HeaderMap) -> Result<String> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return cookies::get(headers, accounts::COOKIE).ok_or(Error::SessionMissing);
-    };
-    let value = value.to_str().map_err(|_| Error::SessionInvalid)?;
-    match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim().to_owned()),
-        _ => Err(Error::SessionInvalid),
     }
 }

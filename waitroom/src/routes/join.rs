@@ -1,6 +1,7 @@
 use admission::{
     ids::{DropId, Place, TURNS_MAX, VisitorSecret},
     line::{BatchError, DropState, Joined, Newcomer, PlaceState},
+    presented::VISITOR_COOKIE,
 };
 use axum::{
     extract::State,
@@ -19,7 +20,7 @@ use crate::{
     app::App,
     document::Document,
     error::Error,
-    fan::{Caller, Fan, VISITOR_COOKIE, ended, pass_cookie},
+    fan::{Caller, Fan, ended, pass_cookie},
 };
 
 /// How long a browser keeps the secret and the pass, in seconds: longer than any drop runs.

@@ -156,7 +156,7 @@ local function grant()
       for i = 1, #first, 2 do
         local place = first[i]
         local r = record(place)
-        -- granted once before (the line was restored): the same admission, its session not renewed
+        -- a record that says granted keeps its session: granting twice is the same admission
         if r.granted_at == 0 then
           r.granted_at = clock
           r.session = drop_now + int(control.session_us)
