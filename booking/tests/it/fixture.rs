@@ -61,6 +61,11 @@ impl Fixture {
 
     /// `settings` are booking's, laid over what the fixture needs itself; nested objects are merged.
     pub(crate) async fn with(settings: Value) -> Self {
+        Self::with_jobs(settings, Lifecycle::new()).await
+    }
+
+    /// As [`Self::with`]; booking's background jobs live and end with `jobs`.
+    pub(crate) async fn with_jobs(settings: Value, jobs: Lifecycle) -> Self {
         let world = testing::world().await;
         let clock = Clock::manual(Clock::system().now());
         let lifecycle = Lifecycle::new();
@@ -107,7 +112,7 @@ impl Fixture {
                 keyring: testing::keyring(),
                 clock: clock.clone(),
                 public_url: ISSUER.to_owned(),
-                lifecycle: lifecycle.clone(),
+                lifecycle: jobs,
                 data_dir: data_dir.path().to_owned(),
             },
         )

@@ -18,12 +18,10 @@ use std::time::Duration;
 use admission::ids::{Place, VisitorSecret};
 use serde_json::{Value, json};
 use shared::encoding;
+use shared::lifecycle::Lifecycle;
 use uuid::Uuid;
 
 use crate::fixture::{Fan, Fixture, SECRET_KEY, Sale};
-
-/// Booking's own jobs stand still, so that a test does each step itself.
-const NEVER_MS: u64 = 86_400_000;
 
 /// A fan with an admission: account, browser and token belong together.
 struct Buyer {
@@ -69,11 +67,11 @@ async fn still() -> Fixture {
     still_with(json!({})).await
 }
 
-async fn still_with(mut settings: Value) -> Fixture {
-    for job in ["expiry_poll_ms", "outbox_poll_ms", "payment_poll_ms", "stock_report_ms"] {
-        settings[job] = json!(NEVER_MS);
-    }
-    Fixture::with(settings).await
+async fn still_with(settings: Value) -> Fixture {
+    // jobs of a lifecycle that has stopped never take a step, not even their first
+    let stopped = Lifecycle::new();
+    stopped.stop();
+    Fixture::with_jobs(settings, stopped).await
 }
 
 /// A secret the sandbox does not sign with: its webhooks are refused, and nobody is told anything.
