@@ -7,6 +7,7 @@ use axum::routing::get;
 use shared::clock::Clock;
 use shared::keyring::Keyring;
 use shared::lifecycle::Lifecycle;
+use shared::pages::{self, Site};
 use shared::private::Check;
 use shared::redis::Redis;
 use sqlx::PgPool;
@@ -23,8 +24,15 @@ pub(crate) struct Parts {
     pub(crate) lifecycle: Lifecycle,
     /// The one origin that fans see; also the issuer of admission tokens.
     pub(crate) public_url: String,
+    pub(crate) site: Site,
     /// Where booking keeps its index and the sandbox its ledger.
     pub(crate) data_dir: PathBuf,
+}
+
+/// The site with the assets of all roles, whichever of them this process has.
+pub(crate) fn site(settings: &Settings) -> Site {
+    let sets = vec![pages::assets(), waitroom::assets(), booking::assets(), admission::assets()];
+    Site::new(&settings.server.brand, sets)
 }
 
 /// One or more roles, ready to be served: what fans reach, and what only the machine's owner reaches.
@@ -54,6 +62,7 @@ pub(crate) async fn waitroom(parts: &Parts, redis: Redis) -> Result<Built, Failu
         keyring: parts.keyring.clone(),
         clock: parts.clock.clone(),
         lifecycle: parts.lifecycle.clone(),
+        site: parts.site.clone(),
         public_url: parts.public_url.clone(),
     };
     let public = waitroom::build(parts.settings.waitroom.clone(), deps).await?;
@@ -67,6 +76,7 @@ pub(crate) async fn admission(parts: &Parts, redis: Redis, pool: PgPool) -> Resu
         keyring: parts.keyring.clone(),
         clock: parts.clock.clone(),
         lifecycle: parts.lifecycle.clone(),
+        site: parts.site.clone(),
     };
     let public = admission::build(parts.settings.admission.clone(), deps).await?;
     Ok(Built { public, api: vec![admission::openapi()], ..Built::default() })
@@ -80,6 +90,7 @@ pub(crate) async fn booking(parts: &Parts, redis: Redis, pool: PgPool) -> Result
         clock: parts.clock.clone(),
         public_url: parts.public_url.clone(),
         lifecycle: parts.lifecycle.clone(),
+        site: parts.site.clone(),
         data_dir: parts.data_dir.clone(),
     };
     let (public, app) = booking::build(parts.settings.booking.clone(), deps).await?;

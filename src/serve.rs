@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use shared::lifecycle::Lifecycle;
+use shared::pages::Site;
 use shared::server::{self, Settings};
 use shared::telemetry::Telemetry;
 use shared::{http, private};
@@ -49,11 +50,18 @@ pub(crate) fn bind(address: std::net::SocketAddr, backlog: u32) -> anyhow::Resul
 }
 
 /// Starts both servers as tasks of `lifecycle`.
-pub(crate) fn start(ports: Ports, built: Built, settings: &Settings, telemetry: Telemetry, lifecycle: &Lifecycle) {
+pub(crate) fn start(
+    ports: Ports,
+    built: Built,
+    site: &Site,
+    settings: &Settings,
+    telemetry: Telemetry,
+    lifecycle: &Lifecycle,
+) {
     let private = private::router(telemetry, built.checks).merge(built.private);
     // operators' tools speak plain HTTP to the private port, which stays on loopback or a private network
     let private_settings = Settings { tls: None, ..settings.clone() };
-    let public = http::front(built.public.merge(openapi::router(built.api)), settings);
+    let public = http::front(built.public.merge(openapi::router(built.api)).merge(site.router()), settings, site);
     spawn("public port", ports.public, public, settings.clone(), lifecycle);
     spawn("private port", ports.private, private, private_settings, lifecycle);
 }

@@ -7,6 +7,7 @@ use shared::{
     clock::Clock,
     keyring::Keyring,
     lifecycle::{Job, Lifecycle},
+    pages::Site,
     redis::Redis,
 };
 use sqlx::PgPool;
@@ -36,6 +37,7 @@ pub struct Deps {
     pub keyring: Keyring,
     pub clock: Clock,
     pub lifecycle: Lifecycle,
+    pub site: Site,
 }
 
 /// What every handler may use.
@@ -46,6 +48,7 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) clock: Clock,
     pub(crate) stopping: CancellationToken,
+    pub(crate) site: Site,
 }
 
 /// The operators' API as a router, its loops running on `deps.lifecycle`.
@@ -56,6 +59,7 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
         passwords: Passwords::new(&deps.keyring),
         clock: deps.clock,
         stopping: deps.lifecycle.stopping(),
+        site: deps.site,
     };
     let (live, known) = watch::channel(Arc::from(Vec::new()));
     let keeper = Keeper::new(app.pool.clone(), settings.regather_s);

@@ -4,7 +4,14 @@
 use http::{HeaderMap, header};
 use shared::http::cookies;
 
+use crate::ids::DropId;
+
 pub const VISITOR_COOKIE: &str = "__Host-onsale-visitor";
+/// What carries a drop's admission token from the waiting page to the seats, in browsers.
+pub fn admission_cookie(drop: &DropId) -> String {
+    format!("__Host-onsale-admission-{drop}")
+}
+
 pub const SESSION_COOKIE: &str = "__Host-onsale-session";
 
 /// The visitor secret as sent, and whether in a header: such a client keeps it itself.

@@ -7,7 +7,10 @@ use admission::{line::Line, password::Passwords, session::Sessions, token::Verif
 use anyhow::Context as _;
 use axum::Router;
 use moka::future::Cache;
-use shared::{clock::Clock, keyring::Keyring, lifecycle::Lifecycle, rate_limit::RateLimit, redis::Redis, vault::Vault};
+use shared::{
+    clock::Clock, keyring::Keyring, lifecycle::Lifecycle, pages::Site, rate_limit::RateLimit, redis::Redis,
+    vault::Vault,
+};
 use sqlx::PgPool;
 
 use crate::{
@@ -36,6 +39,7 @@ pub struct Deps {
     pub lifecycle: Lifecycle,
     /// Where this process keeps its search index (`index/`); no other process may use it.
     pub data_dir: PathBuf,
+    pub site: Site,
 }
 
 /// A cheap handle on the role's parts.
@@ -66,6 +70,7 @@ pub struct Inner {
     pub seats: Seats,
     pub notifier: Notifier,
     pub limits: Limits,
+    pub site: Site,
 }
 
 impl Deref for App {
@@ -119,6 +124,7 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<(Router, Ap
         seats: Seats::new(&settings),
         notifier: Notifier::new(&settings, &deps.keyring)?,
         limits: Limits::new(&settings.limits),
+        site: deps.site,
         public_url: deps.public_url.trim_end_matches('/').to_owned(),
         keyring: deps.keyring,
         pool: deps.pool,

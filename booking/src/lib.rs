@@ -16,6 +16,7 @@ mod extract;
 mod fresh;
 mod metrics;
 mod openapi;
+mod pages;
 mod routes;
 
 pub mod catalogue;
@@ -33,3 +34,11 @@ pub use app::{App, Deps, build};
 pub use error::Error;
 pub use openapi::openapi;
 pub use settings::Settings;
+
+/// The assets of this role's pages.
+pub fn assets() -> shared::pages::Set {
+    #[derive(rust_embed::Embed)]
+    #[folder = "assets/"]
+    struct Embedded;
+    shared::pages::Set::of::<Embedded>("booking")
+}

@@ -46,5 +46,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/booking/{booking_id}/cancel", post(cancel::cancel))
         // the provider's own calls, signed
         .route("/payments/stripe/webhook", post(webhook::receive))
+        // pages; their URLs stand there
+        .merge(crate::pages::router())
         .with_state(app)
 }

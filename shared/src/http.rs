@@ -23,7 +23,11 @@ use tower_http::{
 };
 
 pub use self::identity::RequestId;
-use crate::{problem::Problem, server};
+use crate::{
+    pages::{self, Policy, Site},
+    problem::Problem,
+    server,
+};
 
 /// Puts the middleware around `router`, outermost first:
 ///
@@ -32,12 +36,13 @@ use crate::{problem::Problem, server};
 ///    so that no answer goes unseen;
 /// 3. *headers* for the browser, on every answer, refusals too;
 /// 4. *compression*, never of event streams: each event would wait in the compressor;
-/// 5. *panic* to problem 500, inside the log, which prints the cause;
-/// 6. *cross-site* guard, before anything reads the body;
-/// 7. *body* limits in bytes and seconds, around the handler that reads it.
+/// 5. *pages for people*: a problem that a browser is about to show becomes a page;
+/// 6. *panic* to problem 500, inside the log, which prints the cause;
+/// 7. *cross-site* guard, before anything reads the body;
+/// 8. *body* limits in bytes and seconds, around the handler that reads it.
 ///
 /// What no route answers is a problem too: 404 `not-found`, 405 `method-not-allowed`.
-pub fn front(router: Router, settings: &server::Settings) -> Router {
+pub fn front(router: Router, settings: &server::Settings, site: &Site) -> Router {
     let settings = Arc::new(settings.clone());
     let compressible = DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream"));
     router.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(
@@ -49,7 +54,9 @@ pub fn front(router: Router, settings: &server::Settings) -> Router {
                 HeaderName::from_static("referrer-policy"),
                 HeaderValue::from_static("same-origin"),
             )
+            .insert_response_header_if_not_present(header::CONTENT_SECURITY_POLICY, Policy::default().header())
             .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(compressible))
+            .layer(from_fn_with_state(site.clone(), pages::for_people))
             .layer(CatchPanicLayer::custom(panic::to_problem))
             .layer(from_fn_with_state(settings.clone(), cross_site::guard))
             .layer(from_fn_with_state(settings, body::limit))

@@ -91,6 +91,21 @@ impl Problem {
         self.0.status
     }
 
+    /// What stands for every problem of the slug.
+    pub fn title(&self) -> &'static str {
+        self.0.title
+    }
+
+    /// What is wrong with this request in particular.
+    pub(crate) fn told_detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// When to try again, in seconds.
+    pub(crate) fn waits_s(&self) -> Option<u64> {
+        self.0.retry_after_s
+    }
+
     /// The last part of the type.
     pub fn slug(&self) -> &'static str {
         self.0.slug
@@ -150,9 +165,11 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.0.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if let Some(cause) = self.0.cause {
+        if let Some(cause) = self.0.cause.clone() {
             response.extensions_mut().insert(cause);
         }
+        // for whoever shows it to a person
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -57,6 +57,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether to start on plain HTTP beyond loopback, where browsers refuse our cookies.
     pub insecure_cookies: bool,
+    /// What the site is called, on every page.
+    pub brand: String,
     /// The origin fans see, when a proxy stands before us: `https://tickets.example`.
     pub public_url: Option<String>,
 }
@@ -85,6 +87,7 @@ impl Default for Settings {
             backlog: 4096,
             trusted_proxies: Vec::new(),
             insecure_cookies: false,
+            brand: "Onsale".to_owned(),
             public_url: None,
         }
     }

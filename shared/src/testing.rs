@@ -23,6 +23,7 @@ use crate::{
     http,
     keyring::Keyring,
     lifecycle::Lifecycle,
+    pages::{self, Set, Site},
     postgres,
     redis::{self, Redis},
     server, telemetry,
@@ -86,6 +87,13 @@ async fn try_world() -> anyhow::Result<World> {
     Ok(World { pool, redis, database_url, redis_url })
 }
 
+/// A site with the assets of shared alone, and those of `own`.
+pub fn site(own: Vec<Set>) -> Site {
+    let mut sets = own;
+    sets.push(pages::assets());
+    Site::new("Onsale", sets)
+}
+
 /// The same keys in every test.
 pub fn keyring() -> Keyring {
     Keyring::new(vec![[7; 32]], [9; 32]).expect("two different keys")
@@ -105,7 +113,7 @@ pub async fn serve_with(router: Router, settings: server::Settings, lifecycle: L
     let listener = server::bind(([127, 0, 0, 1], 0).into(), settings.backlog).expect("a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
-    let router = http::front(router, &settings);
+    let router = http::front(router, &settings, &site(Vec::new()));
     let running = lifecycle.clone();
     lifecycle.spawn("server", async move { server::serve(listener, router, &settings, &running).await });
     format!("{scheme}://{address}")

@@ -3,6 +3,7 @@
 use clap::Args;
 use shared::clock::Clock;
 use shared::lifecycle::Lifecycle;
+use shared::pages::Site;
 use shared::{postgres, redis, telemetry};
 
 use super::Globals;
@@ -57,19 +58,26 @@ pub(crate) async fn run(role: Role, ports: Ports, globals: &Globals) -> Result<(
     lifecycle.listen_for_signals()?;
     let ports = serve::Ports::bind(&settings.server)?;
     let server = settings.server.clone();
+    let site = roles::site(&settings);
     let (url, private_url) = (ports.url.clone(), ports.private_url.clone());
     let built = tokio::select! {
-        built = build(role, settings, globals, &lifecycle) => built?,
+        built = build(role, settings, &site, globals, &lifecycle) => built?,
         () = lifecycle.stopping().cancelled_owned() => return Ok(()),
     };
-    serve::start(ports, built, &server, telemetry, &lifecycle);
+    serve::start(ports, built, &site, &server, telemetry, &lifecycle);
     if serve::until_ready(&private_url, &lifecycle).await? {
         println!("ready {url}");
     }
     Ok(serve::until_drained(&server, &lifecycle).await?)
 }
 
-async fn build(role: Role, settings: Settings, globals: &Globals, lifecycle: &Lifecycle) -> Result<Built, Failure> {
+async fn build(
+    role: Role,
+    settings: Settings,
+    site: &Site,
+    globals: &Globals,
+    lifecycle: &Lifecycle,
+) -> Result<Built, Failure> {
     if role == Role::Sandbox {
         return sandbox(settings, lifecycle);
     }
@@ -88,6 +96,7 @@ async fn build(role: Role, settings: Settings, globals: &Globals, lifecycle: &Li
         clock: Clock::system(),
         lifecycle: lifecycle.clone(),
         public_url,
+        site: site.clone(),
         data_dir: globals.data_dir.clone(),
         settings,
     };

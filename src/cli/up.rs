@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret as _;
 use shared::clock::Clock;
 use shared::lifecycle::Lifecycle;
+use shared::pages::Site;
 use shared::{postgres, redis, telemetry};
 
 use super::Globals;
@@ -53,24 +54,26 @@ async fn serve_all(
     let settings = sources.load()?;
     let telemetry = telemetry::init(settings.log.format);
     let ports = serve::Ports::bind(&settings.server)?;
+    let site = roles::site(&settings);
     let public_url = settings.server.public_url.clone().unwrap_or_else(|| ports.url.clone());
     let stack = stack(&settings, &ports, provider.as_ref())?;
     if let Some(provider) = provider {
         // a certificate is for the public name, plain HTTP for whatever address we have
         let webhooks_to = if settings.server.tls.is_some() { &public_url } else { &ports.url };
-        provider.start(data_dir, webhooks_to, lifecycle)?;
+        provider.start(data_dir, webhooks_to, &site, lifecycle)?;
     }
     let parts = Parts {
         keyring: settings.keys.keyring()?,
         clock: Clock::system(),
         lifecycle: lifecycle.clone(),
         public_url,
+        site: site.clone(),
         data_dir: data_dir.path().to_owned(),
         settings,
     };
     let built = build_all(&parts).await?;
     let private_url = ports.private_url.clone();
-    serve::start(ports, built, &parts.settings.server, telemetry, lifecycle);
+    serve::start(ports, built, &site, &parts.settings.server, telemetry, lifecycle);
     if serve::until_ready(&private_url, lifecycle).await? {
         let file = stack.write(data_dir.path())?;
         println!("ready {}", stack.url);
@@ -133,7 +136,7 @@ impl Provider {
         Ok(Self { listener, url, secrets: secrets.clone() })
     }
 
-    fn start(self, data_dir: &DataDir, webhooks_to: &str, lifecycle: &Lifecycle) -> Result<(), Failure> {
+    fn start(self, data_dir: &DataDir, webhooks_to: &str, site: &Site, lifecycle: &Lifecycle) -> Result<(), Failure> {
         let settings = booking::sandbox::Settings {
             ledger: data_dir.join("sandbox.jsonl"),
             secret_key: self.secrets.secret_key,
@@ -143,7 +146,7 @@ impl Provider {
         };
         let router = booking::sandbox::build(settings, Clock::system(), lifecycle.clone())?;
         let server = shared::server::Settings::default();
-        let router = shared::http::front(router, &server);
+        let router = shared::http::front(router, &server, site);
         serve::spawn("sandbox port", self.listener, router, server, lifecycle);
         Ok(())
     }

@@ -9,7 +9,7 @@ use admission::{
     token::Signer,
 };
 use axum::Router;
-use shared::{clock::Clock, keyring::Keyring, lifecycle::Lifecycle, redis::Redis};
+use shared::{clock::Clock, keyring::Keyring, lifecycle::Lifecycle, pages::Site, redis::Redis};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ pub struct Deps {
     pub lifecycle: Lifecycle,
     /// The origin fans see, as `https://tickets.example`: the issuer of admission tokens.
     pub public_url: String,
+    pub site: Site,
 }
 
 /// What every handler may use.
@@ -37,6 +38,7 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) stopping: CancellationToken,
+    pub(crate) site: Site,
 }
 
 /// The fans' API as a router; its background work ends with `deps.lifecycle`.
@@ -53,6 +55,7 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
         clock: deps.clock,
         streams: Arc::new(Semaphore::new(settings.streams_max)),
         stopping,
+        site: deps.site,
     };
     Ok(routes::router(app, &settings))
 }

@@ -16,3 +16,11 @@ mod settings;
 pub use app::{Deps, build};
 pub use openapi::openapi;
 pub use settings::Settings;
+
+/// The assets of this role's pages.
+pub fn assets() -> shared::pages::Set {
+    #[derive(rust_embed::Embed)]
+    #[folder = "assets/"]
+    struct Embedded;
+    shared::pages::Set::of::<Embedded>("waitroom")
+}

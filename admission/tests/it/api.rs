@@ -47,6 +47,7 @@ async fn api() -> Api {
         keyring: keyring(),
         clock: Clock::system(),
         lifecycle: lifecycle.clone(),
+        site: shared::testing::site(vec![admission::assets()]),
     };
     let url = serve(admission::build(Settings::default(), deps).await.unwrap()).await;
     let passwords = Passwords::new(&keyring());

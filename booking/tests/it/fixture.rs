@@ -112,6 +112,7 @@ impl Fixture {
                 keyring: testing::keyring(),
                 clock: clock.clone(),
                 public_url: ISSUER.to_owned(),
+                site: testing::site(vec![booking::assets()]),
                 lifecycle: jobs,
                 data_dir: data_dir.path().to_owned(),
             },
@@ -317,7 +318,7 @@ pub(crate) fn listen() -> tokio::net::TcpListener {
 /// Behind the same front and accept loop as in production.
 pub(crate) fn serve(listener: tokio::net::TcpListener, router: axum::Router, lifecycle: &Lifecycle) {
     let settings = server::Settings::default();
-    let router = http::front(router, &settings);
+    let router = http::front(router, &settings, &testing::site(Vec::new()));
     let running = lifecycle.clone();
     lifecycle.spawn("server", async move { server::serve(listener, router, &settings, &running).await });
 }

@@ -202,3 +202,29 @@ async fn the_client_is_the_peer_unless_a_trusted_proxy_says_otherwise() {
     assert_eq!(ask(&behind).await, "203.0.113.1");
     assert_eq!(ask(&direct).await, "127.0.0.1");
 }
+
+#[tokio::test]
+async fn a_person_reads_a_refusal_as_a_page_and_a_program_as_a_document() {
+    let url =
+        testing::serve(Router::new().route("/busy", get(|| async { Problem::unavailable(anyhow::anyhow!("secret")) })))
+            .await;
+    let http = reqwest::Client::new();
+    let person = http.get(format!("{url}/busy")).header("accept", "text/html,*/*;q=0.8").send().await.unwrap();
+    assert_eq!((person.status().as_u16(), &person.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    assert_eq!(person.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = person.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("script-src 'self';"), "nothing inline: {policy}");
+    let page = person.text().await.unwrap();
+    assert!(page.contains("Temporarily unavailable") && page.contains("data-retry-after=\"1\""), "{page}");
+    assert!(!page.contains("secret"), "the cause is for the log");
+
+    // a script's fetch on the same page is a program
+    for mode in [None, Some("cors")] {
+        let mut request = http.get(format!("{url}/busy"));
+        if let Some(mode) = mode {
+            request = request.header("accept", "text/html").header("sec-fetch-mode", mode);
+        }
+        let program = request.send().await.unwrap();
+        assert_eq!(program.headers()["content-type"], "application/problem+json", "{mode:?}");
+    }
+}

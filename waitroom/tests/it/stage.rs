@@ -70,6 +70,7 @@ async fn waitroom(world: &World, lifecycle: &Lifecycle) -> String {
         clock: Clock::system(),
         lifecycle: lifecycle.clone(),
         public_url: PUBLIC_URL.to_owned(),
+        site: shared::testing::site(vec![waitroom::assets()]),
     };
     serve(waitroom::build(waitroom::Settings::default(), deps).await.unwrap()).await
 }

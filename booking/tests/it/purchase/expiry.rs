@@ -184,6 +184,7 @@ fn second(fixture: &Fixture) -> Deps {
         keyring: shared::testing::keyring(),
         clock: fixture.clock.clone(),
         public_url: crate::fixture::ISSUER.to_owned(),
+        site: shared::testing::site(vec![booking::assets()]),
         lifecycle: Lifecycle::new(),
         data_dir: fixture.data_dir.path().join("second"),
     }

@@ -111,6 +111,7 @@ async fn without_redis(mut fixture: Fixture) -> Fixture {
         keyring: shared::testing::keyring(),
         clock: fixture.clock.clone(),
         public_url: crate::fixture::ISSUER.to_owned(),
+        site: shared::testing::site(vec![booking::assets()]),
         lifecycle: Lifecycle::new(),
         data_dir: fixture.data_dir.path().join("second"),
     };
