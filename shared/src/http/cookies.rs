@@ -15,9 +15,19 @@ pub fn get(headers: &HeaderMap, name: &str) -> Option<String> {
 /// `name` and `value` are tokens, base64url or slugs; a character that no cookie may hold
 /// is left out.
 pub fn set(name: &str, value: &str, max_age_s: u64) -> HeaderValue {
+    with_same_site(name, value, max_age_s, "Lax")
+}
+
+/// Like [`set`], and not even sent by following a link from another site: for those whose every page can do
+/// harm.
+pub fn set_strict(name: &str, value: &str, max_age_s: u64) -> HeaderValue {
+    with_same_site(name, value, max_age_s, "Strict")
+}
+
+fn with_same_site(name: &str, value: &str, max_age_s: u64, same_site: &str) -> HeaderValue {
     let clean = |text: &str| text.chars().filter(|c| is_cookie_octet(*c)).collect::<String>();
     let (name, value) = (clean(name), clean(value));
-    let text = format!("{name}={value}; Max-Age={max_age_s}; Path=/; HttpOnly; SameSite=Lax; Secure");
+    let text = format!("{name}={value}; Max-Age={max_age_s}; Path=/; HttpOnly; SameSite={same_site}; Secure");
     HeaderValue::try_from(text).expect("only visible ASCII is left")
 }
 

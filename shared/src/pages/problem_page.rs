@@ -36,7 +36,8 @@ pub(crate) async fn for_people(State(site): State<Site>, request: Request<Body>,
         site,
         status: problem.status().as_u16(),
         title: problem.title(),
-        detail: problem.told_detail(),
+        // some details only say the title again
+        detail: problem.told_detail().filter(|detail| !detail.eq_ignore_ascii_case(problem.title())),
         retry_after_s: problem.waits_s().filter(|_| may_repeat),
     };
     let Ok(html) = render(&page) else { return response };
