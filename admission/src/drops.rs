@@ -259,6 +259,7 @@ impl Drop {
         let s = &self.settings;
         let micros = |seconds: i32| (i64::from(seconds) * 1_000_000).to_string();
         vec![
+            ("title", s.title.clone()),
             ("rate", s.rate_per_minute.to_string()),
             ("max_active", s.max_active.to_string()),
             ("claim_us", micros(s.claim_window_s)),

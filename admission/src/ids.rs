@@ -26,6 +26,15 @@ impl DropId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as words, for a drop that has no title: `an-evening` is "An evening".
+    pub fn readable(&self) -> String {
+        let mut words = self.0.replace('-', " ");
+        if let Some(first) = words.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        words
+    }
 }
 
 impl fmt::Display for DropId {
@@ -148,6 +157,11 @@ mod tests {
         for bad in ["", "-a", "A", "a b", "a/b", "{x}", "é", long.as_str()] {
             assert!(DropId::parse(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_drop_id_can_be_read_out() {
+        assert_eq!(DropId::parse("an-evening-2027").unwrap().readable(), "An evening 2027");
     }
 
     #[test]

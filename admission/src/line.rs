@@ -315,7 +315,7 @@ impl Line {
     ) -> Result<(DropState, std::vec::IntoIter<Value>), LineError> {
         let mut call = self.invocation(script, drop);
         arguments(&mut call);
-        answer::split(call.invoke_async(&mut self.redis.clone()).await?)
+        answer::split(drop, call.invoke_async(&mut self.redis.clone()).await?)
     }
 
     fn invocation(&self, script: &'static redis::Script, drop: &DropId) -> ScriptInvocation<'static> {

@@ -83,6 +83,9 @@ pub(crate) struct Set {
 
 #[derive(Debug, Args)]
 struct Tuning {
+    /// What fans read it called; without it, the name of its first event
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
     /// Fans inside at the same time, at most
     #[arg(long, value_name = "N")]
     max_active: Option<i32>,
@@ -109,6 +112,7 @@ struct Tuning {
 impl Tuning {
     fn changes(self) -> Changes {
         Changes {
+            title: self.title,
             max_active: self.max_active,
             claim_window_s: self.claim_window_s,
             grace_s: self.grace_s,

@@ -9,7 +9,7 @@ use admission::{
     token::Signer,
 };
 use axum::Router;
-use shared::{clock::Clock, keyring::Keyring, lifecycle::Lifecycle, pages::Site, redis::Redis};
+use shared::{clock::Clock, keyring::Keyring, lifecycle::Lifecycle, pages::Site, rate_limit::RateLimit, redis::Redis};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,8 @@ pub(crate) struct App {
     pub(crate) signer: Signer,
     pub(crate) clock: Clock,
     pub(crate) streams: Arc<Semaphore>,
+    /// Joins by API and by page count together.
+    pub(crate) joins: RateLimit,
     pub(crate) stopping: CancellationToken,
     pub(crate) site: Site,
 }
@@ -53,9 +55,10 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
         sessions: Sessions::new(&deps.keyring),
         signer: Signer::new(&deps.keyring, &deps.public_url)?,
         clock: deps.clock,
+        joins: RateLimit::new("join", settings.join),
         streams: Arc::new(Semaphore::new(settings.streams_max)),
         stopping,
         site: deps.site,
     };
-    Ok(routes::router(app, &settings))
+    Ok(routes::router(app))
 }

@@ -35,6 +35,12 @@ pub(crate) struct Document {
     pub(crate) claim_deadline: Option<Timestamp>,
     #[schema(required)]
     pub(crate) admission: Option<AdmissionPart>,
+    /// When the drop opens, or did.
+    #[schema(required)]
+    pub(crate) opens_at: Option<Timestamp>,
+    /// Tickets nobody holds or owns; null until booking has reported.
+    #[schema(required)]
+    pub(crate) left: Option<u64>,
     /// Where the live stream is.
     pub(crate) events: String,
     /// For clients without the stream: when to ask again.
@@ -61,6 +67,8 @@ pub(crate) struct View<'a> {
     pub(crate) ahead: Option<u64>,
     /// Fans a second the front of the line moves by.
     pub(crate) speed: f64,
+    /// Tickets nobody holds or owns.
+    pub(crate) left: Option<u64>,
 }
 
 impl View<'_> {
@@ -91,6 +99,8 @@ impl View<'_> {
                 _ => None,
             },
             admission: self.admission(signer, visitor)?,
+            opens_at: self.drop.opens_at.map(timestamp).transpose()?,
+            left: self.left,
             events: format!("/queue/{drop}/events"),
             poll_after_s: poll_after_s(state, ahead),
             reason,

@@ -62,7 +62,8 @@ impl From<Error> for Problem {
             Error::Pass(PassError::Foreign) => forbidden("visitor-mismatch", "The pass belongs to another visitor"),
             Error::SessionMissing => unauthorized("session-missing", "Sign in to join this line"),
             Error::Session(_) => unauthorized("session-invalid", "The session is over, sign in again"),
-            Error::AccountBound => forbidden("place-bound", "Your account already has a place in this line"),
+            Error::AccountBound => forbidden("place-bound", "Your account already has a place in this line")
+                .detail("It is in another browser or on another device: go on there, or leave the line there first."),
             Error::PlaceEnded => forbidden("place-ended", "This place has ended"),
             Error::TooManyTurns => {
                 Self::new(StatusCode::CONFLICT, "limit", "You took as many turns in this drop as one may")

@@ -1,5 +1,7 @@
 //! Who is asking: the drop in the path, the visitor secret, and the pass if they hold one.
 
+use std::sync::Arc;
+
 use admission::{
     ids::{DropId, Place, TURNS_MAX, VisitorSecret},
     line::{BatchError, DropState, EndReason, Joined, Newcomer, PlaceState, Receipt},
@@ -13,7 +15,7 @@ use axum::{
 };
 use shared::http::cookies;
 
-use crate::{app::App, error::Error};
+use crate::{app::App, crowd::Crowd, error::Error};
 
 /// The name of the cookie that carries a drop's pass.
 pub(crate) fn pass_cookie(drop: &DropId) -> String {
@@ -45,7 +47,9 @@ impl FromRequestParts<App> for Caller {
         let Path(drop) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| Error::UnknownDrop)?;
         let drop = DropId::parse(&drop).ok_or(Error::UnknownDrop)?;
         let (visitor, keeps_secret) = match presented::visitor(&parts.headers) {
-            Some((text, in_header)) => (Some(VisitorSecret::parse(&text).ok_or(Error::MalformedVisitor)?), in_header),
+            Some((text, true)) => (Some(VisitorSecret::parse(&text).ok_or(Error::MalformedVisitor)?), true),
+            // a cookie nobody can read is as good as none: nobody could ask a browser to mend it
+            Some((text, false)) => (VisitorSecret::parse(&text), false),
             None => (None, false),
         };
         let pass = pass(app, &parts.headers, &drop, visitor.as_ref())?;
@@ -67,6 +71,15 @@ fn pass(app: &App, headers: &HeaderMap, drop: &DropId, visitor: Option<&VisitorS
 }
 
 impl Caller {
+    /// Everybody of the drop this process holds.
+    pub(crate) async fn crowd(&self, app: &App) -> Result<Arc<Crowd>, Error> {
+        match app.crowds.of(&self.drop).await {
+            // lost and not yet restored: whoever holds our pass knows that the drop exists
+            Err(Error::UnknownDrop) if self.pass.is_some() => Err(Error::Batch(BatchError::Restoring)),
+            crowd => crowd,
+        }
+    }
+
     /// The signed-in account, where the drop asks for one.
     pub(crate) fn account(&self, app: &App) -> Result<Session, Error> {
         let token = self.session.as_deref().ok_or(Error::SessionMissing)?;

@@ -10,6 +10,7 @@ mod document;
 mod error;
 mod fan;
 mod openapi;
+mod pages;
 mod routes;
 mod settings;
 

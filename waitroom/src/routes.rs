@@ -12,19 +12,19 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use shared::rate_limit::{RateLimit, limited};
+use shared::rate_limit::limited;
 
-use crate::{Settings, app::App};
+use crate::{app::App, pages};
 
-pub(crate) fn router(app: App, settings: &Settings) -> Router {
-    let joins = RateLimit::new("join", settings.join);
+pub(crate) fn router(app: App) -> Router {
     Router::new()
-        .route("/queue/{drop}/join", post(join::join).layer(limited(joins)))
+        .route("/queue/{drop}/join", post(join::join).layer(limited(app.joins.clone())))
         .route("/queue/{drop}/status", get(status::status))
         .route("/queue/{drop}/claim", post(claim::claim))
         .route("/queue/{drop}/events", get(events::events))
         .route("/queue/{drop}/leave", post(leave::leave))
         .route("/queue/{drop}/pulse", get(pulse::pulse))
         .route("/.well-known/jwks.json", get(jwks::jwks))
+        .merge(pages::router())
         .with_state(app)
 }

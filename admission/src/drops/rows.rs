@@ -11,6 +11,7 @@ use super::{Drop, DropError, JoinRequires, NewDrop, Settings, State, settings::M
 #[derive(FromRow)]
 struct Row {
     drop_id: String,
+    title: String,
     rate_per_minute: i32,
     max_active: i32,
     claim_window_s: i32,
@@ -29,7 +30,7 @@ struct Row {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT drop_id, rate_per_minute, max_active, claim_window_s, grace_s, session_s, max_per_fan, opens_at, \
+            "SELECT drop_id, title, rate_per_minute, max_active, claim_window_s, grace_s, session_s, max_per_fan, opens_at, \
                     join_requires, pause_reason, \
                     CASE WHEN state = 'scheduled' AND opens_at <= now() THEN 'running' ELSE state END AS state, seed, version, \
                     ARRAY(SELECT event_id FROM drop_events e WHERE e.drop_id = drops.drop_id ORDER BY event_id) AS events \
@@ -72,8 +73,10 @@ pub(super) async fn insert(db: &mut PgConnection, new: &NewDrop, seed: &[u8; 32]
     let s = &new.settings;
     sqlx::query(
         "INSERT INTO drops (drop_id, rate_per_minute, max_active, claim_window_s, grace_s, session_s, max_per_fan, \
-                            opens_at, join_requires, seed) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                            opens_at, join_requires, seed, title) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+                 COALESCE(NULLIF($11, ''), (SELECT left(regexp_replace(name, '[[:cntrl:]]+', ' ', 'g'), 120) \
+                                             FROM events WHERE event_id = $12), ''))",
     )
     .bind(new.id.as_str())
     .bind(s.rate_per_minute)
@@ -85,6 +88,8 @@ pub(super) async fn insert(db: &mut PgConnection, new: &NewDrop, seed: &[u8; 32]
     .bind(s.opens_at.map(|at| at.to_sqlx()))
     .bind(s.join_requires.as_str())
     .bind(&seed[..])
+    .bind(s.title.trim())
+    .bind(new.events.first())
     .execute(db)
     .await
     .map_err(|error| match shared::postgres::constraint(&error) {
@@ -114,7 +119,7 @@ pub(super) async fn store(db: &mut PgConnection, drop: &Drop) -> sqlx::Result<bo
     let s = &drop.settings;
     let done = sqlx::query(
         "UPDATE drops SET rate_per_minute = $3, max_active = $4, claim_window_s = $5, grace_s = $6, session_s = $7, \
-                max_per_fan = $8, opens_at = $9, join_requires = $10, state = $11, pause_reason = $12, \
+                max_per_fan = $8, opens_at = $9, join_requires = $10, state = $11, pause_reason = $12, title = $13, \
                 version = version + 1, updated_at = now() \
           WHERE drop_id = $1 AND version = $2 AND state <> 'ended'",
     )
@@ -130,6 +135,7 @@ pub(super) async fn store(db: &mut PgConnection, drop: &Drop) -> sqlx::Result<bo
     .bind(s.join_requires.as_str())
     .bind(drop.state.stored())
     .bind(drop.pause_reason.as_deref())
+    .bind(&s.title)
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -138,10 +144,11 @@ pub(super) async fn store(db: &mut PgConnection, drop: &Drop) -> sqlx::Result<bo
 impl Row {
     fn read(self) -> sqlx::Result<Drop> {
         let unreadable = |column: &str| sqlx::Error::Decode(format!("drops.{column} is unreadable").into());
+        let id = DropId::parse(&self.drop_id).ok_or_else(|| unreadable("drop_id"))?;
         Ok(Drop {
-            id: DropId::parse(&self.drop_id).ok_or_else(|| unreadable("drop_id"))?,
             events: self.events,
             settings: Settings {
+                title: if self.title.is_empty() { id.readable() } else { self.title },
                 rate_per_minute: self.rate_per_minute,
                 max_active: self.max_active,
                 claim_window_s: self.claim_window_s,
@@ -154,6 +161,7 @@ impl Row {
             },
             state: State::parse(&self.state).ok_or_else(|| unreadable("state"))?,
             pause_reason: self.pause_reason,
+            id,
             version: self.version,
             seed: self.seed.try_into().map_err(|_| unreadable("seed"))?,
         })

@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 #[schema(as = DropSettings)]
 pub struct Settings {
+    /// What fans read it called: one line of at most 120 characters. Without it, the name of its first event.
+    #[serde(default)]
+    pub title: String,
     /// Admissions a minute: 1 to 6,000,000.
     pub rate_per_minute: i32,
     /// Most fans admitted and not done at a time.
@@ -58,9 +61,14 @@ pub enum Mode {
 pub enum SettingsError {
     #[error("{field} must be between {least} and {most}")]
     Bounds { field: &'static str, least: i32, most: i32 },
+    #[error("title must be one line of at most {TITLE_MAX} characters")]
+    Title,
     #[error("opens_at must be a time of this century, from 2020 on")]
     OpensAt,
 }
+
+/// The longest title, in characters.
+const TITLE_MAX: usize = 120;
 
 /// 2020-01-01 and 2100-01-01: drawn keys reach 36 years below the opening and must stay above zero.
 const OPENS_AT_S: std::ops::Range<i64> = 1_577_836_800..4_102_444_800;
@@ -69,6 +77,7 @@ impl Settings {
     /// The defaults at a rate.
     pub fn at_rate(rate_per_minute: i32) -> Self {
         Self {
+            title: String::new(),
             rate_per_minute,
             max_active: Self::default_max_active(),
             claim_window_s: Self::default_claim_window_s(),
@@ -94,6 +103,9 @@ impl Settings {
             if !(least..=most).contains(&value) {
                 return Err(SettingsError::Bounds { field, least, most });
             }
+        }
+        if self.title.chars().count() > TITLE_MAX || self.title.contains(char::is_control) {
+            return Err(SettingsError::Title);
         }
         if self.opens_at.is_some_and(|at| !OPENS_AT_S.contains(&at.as_second())) {
             return Err(SettingsError::OpensAt);
@@ -137,6 +149,8 @@ impl JoinRequires {
 #[schema(as = DropChanges)]
 pub struct Changes {
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_per_minute: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_active: Option<i32>,
@@ -160,6 +174,7 @@ pub struct Changes {
 impl Changes {
     pub fn apply(&self, to: &Settings) -> Settings {
         Settings {
+            title: self.title.as_deref().map_or_else(|| to.title.clone(), |title| title.trim().to_owned()),
             rate_per_minute: self.rate_per_minute.unwrap_or(to.rate_per_minute),
             max_active: self.max_active.unwrap_or(to.max_active),
             claim_window_s: self.claim_window_s.unwrap_or(to.claim_window_s),

@@ -2,7 +2,7 @@
 
 use redis::{FromRedisValue, Value, from_redis_value};
 
-use crate::ids::OrderKey;
+use crate::ids::{DropId, OrderKey};
 
 use super::LineError;
 
@@ -11,6 +11,8 @@ use super::LineError;
 pub struct DropState {
     pub now: u64,
     pub epoch: u64,
+    /// What fans read it called; never empty.
+    pub title: String,
     pub opens_at: Option<u64>,
     pub paused_at: Option<u64>,
     pub pause_reason: String,
@@ -21,6 +23,11 @@ pub struct DropState {
     /// Nobody is called before this moment: fans come back after a loss of Redis.
     pub regather_until: Option<u64>,
     pub account_required: bool,
+    /// How long a called fan may take to claim, how long after that a claim still counts, and how long an
+    /// admission lasts, in seconds.
+    pub claim_window_s: u64,
+    pub grace_s: u64,
+    pub session_s: u64,
     pub events: Vec<String>,
     /// The operators' latest word to the fans.
     pub notice: Option<Notice>,
@@ -172,6 +179,13 @@ pub struct Counts {
     pub sold: u64,
 }
 
+impl Counts {
+    /// Tickets nobody holds or owns; `None` while booking has not reported any.
+    pub fn left(&self) -> Option<u64> {
+        (self.capacity > 0).then(|| self.capacity.saturating_sub(self.held + self.sold))
+    }
+}
+
 /// Something that happened to a place or (`place` empty) to the drop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -209,10 +223,10 @@ pub struct Released {
 }
 
 /// Splits an answer into the drop's state and the rest; `Restoring` when there was no control.
-pub(super) fn split(answer: Value) -> Result<(DropState, std::vec::IntoIter<Value>), LineError> {
+pub(super) fn split(drop: &DropId, answer: Value) -> Result<(DropState, std::vec::IntoIter<Value>), LineError> {
     let mut parts = from_redis_value::<Vec<Value>>(answer)?.into_iter();
     let header: Vec<String> = from_redis_value(parts.next().ok_or(LineError::Shape("header"))?)?;
-    let state = drop_state(&header)?;
+    let state = drop_state(drop, &header)?;
     if state.epoch == 0 {
         return Err(LineError::Restoring);
     }
@@ -226,7 +240,7 @@ pub(super) fn next<T: FromRedisValue>(
     Ok(from_redis_value(parts.next().ok_or(LineError::Shape(what))?)?)
 }
 
-fn drop_state(fields: &[String]) -> Result<DropState, LineError> {
+fn drop_state(drop: &DropId, fields: &[String]) -> Result<DropState, LineError> {
     let [
         now,
         epoch,
@@ -241,6 +255,10 @@ fn drop_state(fields: &[String]) -> Result<DropState, LineError> {
         requires,
         events,
         notice,
+        title,
+        claim_us,
+        grace_us,
+        session_us,
     ] = fields
     else {
         return Err(LineError::Shape("header"));
@@ -248,6 +266,8 @@ fn drop_state(fields: &[String]) -> Result<DropState, LineError> {
     Ok(DropState {
         now: number(now)?,
         epoch: number(epoch)?,
+        // a line made before there were titles has none
+        title: if title.is_empty() { drop.readable() } else { title.clone() },
         opens_at: some(number(opens_at)?),
         paused_at: some(number(paused_at)?),
         pause_reason: reason.clone(),
@@ -257,6 +277,9 @@ fn drop_state(fields: &[String]) -> Result<DropState, LineError> {
         max_active: number(max_active)?,
         regather_until: some(number(regather)?),
         account_required: requires == "account",
+        claim_window_s: seconds(claim_us)?,
+        grace_s: seconds(grace_us)?,
+        session_s: seconds(session_us)?,
         events: serde_json::from_str(events).map_err(|_| LineError::Shape("events"))?,
         notice: if notice.is_empty() {
             None
@@ -343,6 +366,10 @@ pub(super) fn released(n: &[u64]) -> Result<Released, LineError> {
 
 fn number(text: &str) -> Result<u64, LineError> {
     text.parse().map_err(|_| LineError::Shape("number"))
+}
+
+fn seconds(micros: &str) -> Result<u64, LineError> {
+    Ok(number(micros)? / 1_000_000)
 }
 
 fn some(number: u64) -> Option<u64> {

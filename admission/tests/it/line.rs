@@ -429,3 +429,12 @@ async fn a_silent_booking_pauses_the_drop_and_its_return_resumes_it() {
     let (state, _) = s.line.release(&s.drop, level).await.unwrap();
     assert_eq!(state.pause_reason, "by hand", "what an operator paused stays paused");
 }
+
+#[tokio::test]
+async fn a_line_made_before_titles_is_called_by_its_id_until_an_order_brings_one() {
+    let s = stage(60, &[]).await;
+    assert_eq!(s.line.look(&s.drop, &[]).await.unwrap().0.title, "Evening");
+    s.order(Phase::Going, &[("title", "Ada live")]).await;
+    let (told, _) = s.line.look(&s.drop, &[]).await.unwrap();
+    assert_eq!((told.title.as_str(), told.claim_window_s, told.grace_s, told.session_s), ("Ada live", 60, 60, 60));
+}

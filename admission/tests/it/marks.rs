@@ -24,9 +24,14 @@ async fn after_a_loss_of_redis_passes_bring_their_places_back_and_ended_places_s
     let world = world().await;
     let line = Line::new(world.redis.clone());
     let id = DropId::parse("evening").unwrap();
-    let settings = Settings { opens_at: Some("2025-01-01T00:00:00Z".parse().unwrap()), ..Settings::at_rate(60) };
+    let settings = Settings {
+        title: "Ada live".to_owned(),
+        opens_at: Some("2025-01-01T00:00:00Z".parse().unwrap()),
+        ..Settings::at_rate(60)
+    };
     let new = NewDrop { id: id.clone(), events: vec![event(&world.pool).await], settings };
     let drop = drops::create(&world.pool, &line, &new, "cli").await.unwrap();
+    assert_eq!(line.look(&id, &[]).await.unwrap().0.title, "Ada live");
     let mut keeper = Keeper::new(world.pool.clone(), 60);
     let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1_800_000_000);
 
@@ -51,6 +56,7 @@ async fn after_a_loss_of_redis_passes_bring_their_places_back_and_ended_places_s
         line.join(&id, &[newcomer(9, None), newcomer(2, Some((keys[1], state.epoch)))]).await.unwrap();
     assert_eq!(restored.epoch, state.epoch + 1);
     assert!(restored.regathering());
+    assert_eq!(restored.title, "Ada live");
     let Joined::New(PlaceState::Waiting { key, .. }) = joined[1] else { panic!("back in line: {:?}", joined[1]) };
     assert_eq!(key, keys[1], "at the old key");
     let Joined::New(PlaceState::Waiting { key: newest, .. }) = joined[0] else { panic!("a newcomer") };

@@ -1,4 +1,7 @@
-use admission::{ids::DropId, line::PlaceState};
+use admission::{
+    ids::DropId,
+    line::{DropState, PlaceState},
+};
 use axum::{
     extract::State,
     http::{StatusCode, header},
@@ -11,7 +14,7 @@ use crate::{
     app::App,
     document::Document,
     error::Error,
-    fan::{Caller, ended},
+    fan::{Caller, Fan, ended},
 };
 
 /// Takes the admission, once the fan is called.
@@ -36,15 +39,21 @@ pub(crate) async fn claim(
     caller: Caller,
     Query(Shown { shown }): Query<Shown>,
 ) -> Result<impl IntoResponse, Error> {
-    let (fan, _, before) = caller.place(&app).await?;
-    if ended(&before).is_some() {
-        return Err(Error::PlaceEnded);
-    }
-    let (drop, place) = app.line.claim(&fan.drop, fan.place).await?;
+    let (fan, drop, place) = take(&app, caller).await?;
     let status = match place {
         PlaceState::Claiming { .. } => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
     };
     let document = document(&app, &fan, &drop, &place, shown).await?;
     Ok((status, [(header::CACHE_CONTROL, "no-store")], Json(document)))
+}
+
+/// What claiming is, for the API and the waiting page alike.
+pub(crate) async fn take(app: &App, caller: Caller) -> Result<(Fan, DropState, PlaceState), Error> {
+    let (fan, _, before) = caller.place(app).await?;
+    if ended(&before).is_some() {
+        return Err(Error::PlaceEnded);
+    }
+    let (drop, place) = app.line.claim(&fan.drop, fan.place).await?;
+    Ok((fan, drop, place))
 }

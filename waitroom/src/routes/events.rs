@@ -64,7 +64,7 @@ pub(crate) struct Options {
         (
             status = 200,
             description = "Events `state` (first, and at every change), `called` and `admitted` (data: `Document`); \
-                           `position` (`{position, ahead, estimate}`); `notice` (`Notice`); `bye` \
+                           `position` (`{position, ahead, estimate, left}`); `notice` (`Notice`); `bye` \
                            (`{retry_after_s}`), the last. A comment at least every 10 s.",
             body = String,
             content_type = "text/event-stream"
@@ -115,7 +115,7 @@ async fn live(
         ticks,
         crowd,
         auto_claim: options.claim.as_deref() == Some("auto"),
-        shown_state: document::state(&drop, &place).0,
+        shown_face: Face::default(),
         shown: last_shown(headers, drop.epoch).or(options.shown).filter(|&position| position > 0),
         notice_seen: None,
         stale: false,
@@ -170,7 +170,7 @@ struct Live {
     auto_claim: bool,
     drop: DropState,
     place: PlaceState,
-    shown_state: &'static str,
+    shown_face: Face,
     /// The position shown last, from 1.
     shown: Option<u64>,
     notice_seen: Option<String>,
@@ -178,6 +178,9 @@ struct Live {
     stale: bool,
     _room: OwnedSemaphorePermit,
 }
+
+/// What of the drop's own state a fan's document tells: state, reason, opening.
+type Face = (&'static str, Option<String>, Option<u64>);
 
 enum Woken {
     Tick,
@@ -211,6 +214,11 @@ impl Live {
         }
     }
 
+    fn face(&self) -> Face {
+        let (state, reason) = document::state(&self.drop, &self.place);
+        (state, reason, self.drop.opens_at)
+    }
+
     /// A tick of the whole drop: a new state, a new position, a notice.
     async fn tick(&mut self) -> Vec<Event> {
         let tick = self.ticks.borrow_and_update().clone();
@@ -228,9 +236,9 @@ impl Live {
             // the session ran on drop time, the token's end did not: a fresh one
             frames.extend(self.look_again().await);
         }
-        if document::state(&self.drop, &self.place).0 != self.shown_state {
+        if self.face() != self.shown_face {
             frames.extend(self.document_frame("state"));
-        } else if self.shown_state == "waiting" {
+        } else if self.shown_face.0 == "waiting" {
             frames.extend(self.position(&tick));
         }
         frames.extend(self.notice());
@@ -316,10 +324,11 @@ impl Live {
             }
             _ => None,
         };
-        let view = View { fan: &self.fan, drop: &self.drop, place: &self.place, ahead, speed: tick.speed };
+        let left = tick.counts.left();
+        let view = View { fan: &self.fan, drop: &self.drop, place: &self.place, ahead, speed: tick.speed, left };
         match view.document(&self.app.passes, &self.app.signer) {
             Ok(document) => {
-                self.shown_state = document.state;
+                self.shown_face = self.face();
                 self.shown = document.position.or(self.shown);
                 self.frame(name, tick.number, &json!(document))
             }
@@ -338,7 +347,8 @@ impl Live {
             return None;
         }
         self.shown = Some(ahead + 1);
-        let body = json!({ "position": ahead + 1, "ahead": ahead, "estimate": estimate(ahead, tick.speed) });
+        let body = json!({ "position": ahead + 1, "ahead": ahead, "estimate": estimate(ahead, tick.speed),
+                           "left": tick.counts.left() });
         self.frame("position", tick.number, &body)
     }
 

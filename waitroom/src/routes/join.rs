@@ -1,12 +1,12 @@
 use admission::{
     ids::{DropId, Place, TURNS_MAX, VisitorSecret},
-    line::{BatchError, DropState, Joined, Newcomer, PlaceState},
+    line::{DropState, Joined, Newcomer, PlaceState},
     presented::VISITOR_COOKIE,
 };
 use axum::{
     extract::State,
     http::{StatusCode, header},
-    response::{AppendHeaders, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use shared::{
@@ -68,37 +68,54 @@ pub(crate) async fn join(
     Query(Shown { shown }): Query<Shown>,
     OptionalJson(request): OptionalJson<Request>,
 ) -> Result<Response, Error> {
-    let crowd = match app.crowds.of(&caller.drop).await {
-        // lost and not yet restored: whoever holds our pass knows that the drop exists
-        Err(Error::UnknownDrop) if caller.pass.is_some() => return Err(Error::Batch(BatchError::Restoring)),
-        crowd => crowd?,
-    };
-    let tick = crowd.tick();
+    let keeps_secret = caller.keeps_secret;
+    let Taken { fan, drop, place, is_new } = take(&app, caller, request.again).await?;
+    let document = document(&app, &fan, &drop, &place, shown).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = (status, [(header::CACHE_CONTROL, "no-store")], Json(&document)).into_response();
+    if !keeps_secret {
+        keep_in_browser(&document, &mut response);
+    }
+    Ok(response)
+}
+
+/// A place taken, or found.
+pub(crate) struct Taken {
+    pub(crate) fan: Fan,
+    pub(crate) drop: DropState,
+    pub(crate) place: PlaceState,
+    pub(crate) is_new: bool,
+}
+
+/// What joining is, for the API and the waiting page alike.
+pub(crate) async fn take(app: &App, caller: Caller, again: bool) -> Result<Taken, Error> {
+    let tick = caller.crowd(app).await?.tick();
     let account = match tick.drop.account_required {
-        true => Some(caller.account(&app)?.user_id.to_string()),
+        true => Some(caller.account(app)?.user_id.to_string()),
         false => None,
     };
-    let keeps_secret = caller.keeps_secret;
-    let (fan, drop, joined) = take_place(&app, caller, account, request.again).await?;
-    let (status, place) = match joined {
-        Joined::New(place) => (StatusCode::CREATED, place),
-        Joined::Known(place) => (StatusCode::OK, place),
+    let (fan, drop, joined) = take_place(app, caller, account, again).await?;
+    let (is_new, place) = match joined {
+        Joined::New(place) => (true, place),
+        Joined::Known(place) => (false, place),
         Joined::AccountBound => return Err(Error::AccountBound),
         Joined::Over => return Err(Error::DropOver),
     };
-    metrics::counter!("onsale_joins_total", "drop" => fan.drop.to_string(), "known" => (status == StatusCode::OK).to_string())
+    metrics::counter!("onsale_joins_total", "drop" => fan.drop.to_string(), "known" => (!is_new).to_string())
         .increment(1);
-    let document = document(&app, &fan, &drop, &place, shown).await?;
-    let no_store = (header::CACHE_CONTROL, "no-store".parse().expect("a constant is a header value"));
-    if keeps_secret {
-        return Ok((status, AppendHeaders([no_store]), Json(document)).into_response());
-    }
-    let headers = AppendHeaders([
-        no_store,
-        (header::SET_COOKIE, cookies::set(VISITOR_COOKIE, &document.visitor, COOKIE_S)),
-        (header::SET_COOKIE, cookies::set(&pass_cookie(&fan.drop), &document.pass, COOKIE_S)),
-    ]);
-    Ok((status, headers, Json(document)).into_response())
+    Ok(Taken { fan, drop, place, is_new })
+}
+
+/// Leaves the secret and the pass with a browser.
+pub(crate) fn keep_in_browser(document: &Document, response: &mut Response) {
+    keep_visitor(&document.visitor, response);
+    let pass = cookies::set(&pass_cookie(&document.drop), &document.pass, COOKIE_S);
+    response.headers_mut().append(header::SET_COOKIE, pass);
+}
+
+/// Leaves the secret alone with a browser: its place exists from now on, whenever it joins.
+pub(crate) fn keep_visitor(visitor: &str, response: &mut Response) {
+    response.headers_mut().append(header::SET_COOKIE, cookies::set(VISITOR_COOKIE, visitor, COOKIE_S));
 }
 
 /// Joins at the visitor's turn: the first, or the one after all that were given up.

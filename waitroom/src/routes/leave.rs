@@ -21,9 +21,15 @@ use crate::{
     security(("visitor" = []), ("visitor" = [], "pass" = []))
 )]
 pub(crate) async fn leave(State(app): State<App>, caller: Caller) -> Result<StatusCode, Error> {
-    let (fan, _, place) = caller.place(&app).await?;
+    give_up(&app, caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What leaving is, for the API and the waiting page alike.
+pub(crate) async fn give_up(app: &App, caller: Caller) -> Result<(), Error> {
+    let (fan, _, place) = caller.place(app).await?;
     if ended(&place).is_none() {
         app.line.end_place(&fan.drop, fan.place, EndReason::Left).await?;
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }

@@ -11,6 +11,7 @@ use crate::{app::App, document::timestamp, error::Error};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Pulse {
     drop: DropId,
+    title: String,
     state: &'static str,
     #[schema(required)]
     reason: Option<String>,
@@ -28,6 +29,9 @@ pub(crate) struct Pulse {
     capacity: u64,
     held: u64,
     sold: u64,
+    /// Tickets nobody holds or owns; null until booking has reported.
+    #[schema(required)]
+    left: Option<u64>,
     sold_out: bool,
     rate_per_minute: u64,
     /// The most admissions at once after a gap.
@@ -48,6 +52,7 @@ pub(crate) async fn pulse(State(app): State<App>, Path(drop): Path<String>) -> R
     let (state, counts) = (&tick.drop, &tick.counts);
     let pulse = Pulse {
         drop,
+        title: state.title.clone(),
         state: state.word(),
         reason: state.paused_at.map(|_| state.pause_reason.clone()),
         opens_at: state.opens_at.map(timestamp).transpose()?,
@@ -62,6 +67,7 @@ pub(crate) async fn pulse(State(app): State<App>, Path(drop): Path<String>) -> R
         capacity: counts.capacity,
         held: counts.held,
         sold: counts.sold,
+        left: counts.left(),
         sold_out: state.sold_out,
         rate_per_minute: state.rate_per_minute,
         burst: pace::burst(state.rate_per_minute),

@@ -60,6 +60,6 @@ pub(crate) async fn document(
         }
         _ => None,
     };
-    let speed = app.crowds.of(&fan.drop).await?.tick().speed;
-    View { fan, drop, place, ahead, speed }.document(&app.passes, &app.signer)
+    let tick = app.crowds.of(&fan.drop).await?.tick();
+    View { fan, drop, place, ahead, speed: tick.speed, left: tick.counts.left() }.document(&app.passes, &app.signer)
 }

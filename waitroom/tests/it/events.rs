@@ -144,6 +144,8 @@ async fn pause_and_notice_reach_the_stream() {
     s.pause("A minute, please.").await;
     let paused = frames.until("state").await;
     assert_eq!((&paused.data["state"], &paused.data["reason"]), (&json!("paused"), &json!("A minute, please.")));
+    s.pause("Two minutes, sorry.").await;
+    assert_eq!(frames.until("state").await.data["reason"], "Two minutes, sorry.", "another reason is told");
     let notice =
         Notice { id: "n1".into(), text: "Balcony is gone".into(), lang: "en".into(), at: Clock::system().now() };
     s.line.notify(&s.drop, &notice).await.unwrap();
@@ -159,6 +161,8 @@ async fn a_lobby_fan_learns_of_the_draw() {
     assert_eq!(fan.join().await.1["state"], "lobby");
     let mut frames = open(fan.get("events")).await;
     assert_eq!(frames.next().await.unwrap().data["state"], "lobby");
+    s.order(Phase::Going, &[("opens_at", "9000000001000000")]).await;
+    assert_eq!(frames.until("state").await.data["opens_at"], "2255-03-14T16:00:01Z", "an opening that moved is told");
     s.order(Phase::Going, &[("opens_at", "1000")]).await;
     let lobby = s.line.lobby(&s.drop, 10).await.unwrap();
     s.line.draw(&s.drop, &[(lobby[0], admission::ids::OrderKey(17))]).await.unwrap();

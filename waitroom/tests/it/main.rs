@@ -2,4 +2,5 @@
 
 mod events;
 mod fans;
+mod pages;
 mod stage;

@@ -125,7 +125,8 @@ local function header()
     text(now), control.epoch or '0', text(opens_at), text(paused_at), control.pause_reason or '',
     control.ended_at or '0', control.sold_out or '0', control.rate or '0', control.max_active or '0',
     control.regather_until or '0', control.join_requires or 'none', control.events or '[]',
-    control.notice or '',
+    control.notice or '', control.title or '', control.claim_us or '0', control.grace_us or '0',
+    control.session_us or '0',
   }
 end
 

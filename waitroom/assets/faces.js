@@ -1,0 +1,55 @@
+// What both of the waiting room's pages do: show one section of all, write numbers, say times as the fan's
+// clock would.
+import { text } from "../shared/page.js";
+
+export const number = (value) => value.toLocaleString("en");
+
+/** Shows the section `face` of `root`; the others keep their room, so nothing moves. */
+export function show(root, face) {
+  const old = root.querySelector(".faces > :not([hidden])");
+  if (old?.dataset.face === face) return;
+  const next = root.querySelector(`.faces > [data-face="${face}"]`);
+  if (!next) return;
+  const held = old?.contains(document.activeElement);
+  root.dataset.face = face;
+  if (old) old.hidden = true;
+  next.hidden = false;
+  if (held) next.querySelector("h2").focus({ preventScroll: true });
+}
+
+/** Writes `value` wherever the field is told. */
+export function write(root, field, value) {
+  for (const element of root.querySelectorAll(`[data-field="${field}"]`)) text(element, value);
+}
+
+const styles = {
+  hour: { hour: "numeric", minute: "2-digit" },
+  moment: { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" },
+};
+
+/** Times in the fan's own zone, where the server could only say UTC. */
+export function tellLocally(root) {
+  for (const element of root.querySelectorAll("time[data-local]")) {
+    const at = new Date(element.dateTime);
+    if (!Number.isNaN(at.getTime())) text(element, new Intl.DateTimeFormat("en", styles[element.dataset.local]).format(at));
+  }
+}
+
+/** The organiser's word. Its room was reserved; one that needs more scrolls, so that nothing around it moves. */
+export function tellNotice(root, notice) {
+  const box = root.querySelector("#notice");
+  if (box.dataset.id === notice.id) return false;
+  box.style.setProperty("block-size", `${box.getBoundingClientRect().height}px`);
+  box.dataset.id = notice.id;
+  const words = box.querySelector("#notice-text");
+  words.lang = notice.lang;
+  words.dir = "auto";
+  text(words, notice.text);
+  const time = document.createElement("time");
+  time.dateTime = notice.at;
+  time.dataset.local = "hour";
+  box.querySelector("#notice-time").replaceChildren(", ", time);
+  tellLocally(box);
+  if (box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+  return true;
+}

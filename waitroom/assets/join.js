@@ -1,0 +1,42 @@
+// Not in line yet: the drop's public totals, kept fresh without haste. Nothing here depends on them.
+import { number, show, tellLocally, write } from "./faces.js";
+
+const root = document.getElementById("join");
+const { path } = root.dataset;
+const everyMs = 20_000;
+let timer;
+
+function tell({ state, reason, waiting, lobby, left, opens_at: opensAt }) {
+  write(root, "waiting", number(waiting));
+  write(root, "lobby", number(lobby));
+  write(root, "left", left === null ? "not known yet" : number(left));
+  if (state === "paused") write(root, "reason", reason ?? "");
+  for (const clock of root.querySelectorAll('[data-field="opens"]')) {
+    if (opensAt && Date.parse(opensAt) !== Date.parse(clock.dataset.countdown)) clock.dataset.countdown = opensAt;
+  }
+  for (const time of root.querySelectorAll('time[data-field="opens-at"]')) if (opensAt) time.dateTime = opensAt;
+  tellLocally(root);
+  show(root, state);
+  document.getElementById("door").hidden = state === "ended";
+}
+
+async function look() {
+  if (document.visibilityState === "visible") {
+    try {
+      const answer = await fetch(`${path}/pulse`);
+      if (answer.ok) tell(await answer.json());
+    } catch { /* offline: the next look comes */ }
+  }
+  again(everyMs);
+}
+
+/** Spread by half, so that a crowd does not ask as one. */
+function again(ms) {
+  clearTimeout(timer);
+  timer = setTimeout(look, ms * (1 + Math.random() / 2));
+}
+
+tellLocally(root);
+document.addEventListener("countdown-end", () => again(2_000));
+document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") again(1_000); });
+again(everyMs);

@@ -1,0 +1,120 @@
+//! `POST /queue/{drop}`: what a button of the waiting page does. Answers 303, always to a page.
+
+use admission::{ids::DropId, presented::admission_cookie};
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use shared::{
+    client_address::ClientAddress,
+    http::cookies,
+    json::Query,
+    pages::{Form, see_other},
+    problem::Problem,
+};
+
+use super::shown::{Memory, address};
+use crate::{
+    app::App,
+    document::Document,
+    error::Error,
+    fan::Caller,
+    routes::{
+        claim,
+        join::{self, Taken, keep_in_browser},
+        leave,
+        status::document,
+    },
+};
+
+#[derive(Deserialize)]
+pub(super) struct Pressed {
+    #[serde(rename = "do")]
+    button: Button,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Button {
+    Join,
+    /// Gives up an ended place for a new one at the end.
+    Again,
+    Claim,
+    /// Takes the admission along to the seats.
+    Enter,
+    Leave,
+}
+
+pub(super) async fn act(
+    State(app): State<App>,
+    ClientAddress(from): ClientAddress,
+    caller: Caller,
+    Query(memory): Query<Memory>,
+    Form(Pressed { button }): Form<Pressed>,
+) -> Result<Response, Problem> {
+    let drop = caller.drop.clone();
+    if let Button::Join | Button::Again = button {
+        app.joins.check(from)?;
+    }
+    let outcome = match button {
+        Button::Join => join(&app, caller, false, &memory).await,
+        Button::Again => join(&app, caller, true, &memory).await,
+        Button::Claim => claim(&app, caller, &memory).await,
+        Button::Enter => enter(&app, caller, &memory).await,
+        Button::Leave => leave::give_up(&app, caller).await.map(|()| here(&drop)),
+    };
+    match outcome {
+        Ok(response) => Ok(response),
+        // pressed on a page that was true a moment ago: the page says how it is now
+        Err(Error::UnknownPlace | Error::PlaceEnded) => Ok(here(&drop)),
+        Err(Error::SessionMissing | Error::Session(_)) => Ok(see_other(&format!("/account?next=/queue/{drop}"))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn join(app: &App, caller: Caller, again: bool, memory: &Memory) -> Result<Response, Error> {
+    let keeps_secret = caller.keeps_secret;
+    let Taken { fan, drop, place, .. } = join::take(app, caller, again).await?;
+    let document = document(app, &fan, &drop, &place, memory.shown(fan.place)).await?;
+    let mut response = see_other(&address_of(&document, memory));
+    if !keeps_secret {
+        keep_in_browser(&document, &mut response);
+    }
+    Ok(response)
+}
+
+async fn claim(app: &App, caller: Caller, memory: &Memory) -> Result<Response, Error> {
+    let (fan, drop, place) = claim::take(app, caller).await?;
+    let document = document(app, &fan, &drop, &place, memory.shown(fan.place)).await?;
+    Ok(inside(app, &document, &drop.events).unwrap_or_else(|| see_other(&address_of(&document, memory))))
+}
+
+async fn enter(app: &App, caller: Caller, memory: &Memory) -> Result<Response, Error> {
+    let (fan, drop, place) = caller.place(app).await?;
+    let document = document(app, &fan, &drop, &place, memory.shown(fan.place)).await?;
+    Ok(inside(app, &document, &drop.events).unwrap_or_else(|| see_other(&address_of(&document, memory))))
+}
+
+/// To the seats, the admission in a cookie; `None` without an admission.
+fn inside(app: &App, document: &Document, events: &[String]) -> Option<Response> {
+    let admission = document.admission.as_ref()?;
+    let drop = &document.drop;
+    let seats = match events {
+        [event] => format!("/e/{event}/seats"),
+        _ => format!("/drops/{drop}"),
+    };
+    let lasts_s = admission.expires_at.duration_since(app.clock.now()).as_secs();
+    let cookie = cookies::set(&admission_cookie(drop), &admission.token, u64::try_from(lasts_s).unwrap_or(0));
+    Some(([(header::SET_COOKIE, cookie)], see_other(&seats)).into_response())
+}
+
+fn here(drop: &DropId) -> Response {
+    see_other(&format!("/queue/{drop}"))
+}
+
+fn address_of(document: &Document, memory: &Memory) -> String {
+    let from = document.position.map(|position| memory.from(document.place, position));
+    address(&document.drop, document.place, document.position, from)
+}

@@ -1,0 +1,73 @@
+//! What the page's own address remembers: the position shown last, so that no reload shows a higher one,
+//! and the first, so that the way already gone can be drawn.
+
+use admission::ids::{DropId, Place};
+use serde::Deserialize;
+
+/// How much of a place tells it from another in an address that only its own browser reads.
+const PLACE_CHARS: usize = 8;
+
+/// The query of the page. What is malformed, or of another place, says nothing.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Memory {
+    /// `<first characters of the place>.<position>`
+    shown: Option<String>,
+    /// The position shown first.
+    from: Option<String>,
+}
+
+impl Memory {
+    /// The position shown last of this place.
+    pub(super) fn shown(&self, place: Place) -> Option<u64> {
+        let (of, position) = self.shown.as_deref()?.split_once('.')?;
+        let known = of.len() == PLACE_CHARS && place.to_string().starts_with(of);
+        position.parse().ok().filter(|&position| known && position > 0)
+    }
+
+    /// The position the way began at, where the fan stands at `position` now.
+    pub(super) fn from(&self, place: Place, position: u64) -> u64 {
+        let known = self.shown(place).and(self.from.as_deref()).and_then(|from| from.parse().ok());
+        known.unwrap_or(position).max(position)
+    }
+}
+
+/// The page's address for a place shown at `position`, having begun at `from`.
+pub(super) fn address(drop: &DropId, place: Place, position: Option<u64>, from: Option<u64>) -> String {
+    let place = place.to_string();
+    match (place.get(..PLACE_CHARS), position) {
+        (Some(of), Some(position)) => {
+            format!("/queue/{drop}?shown={of}.{position}&from={}", from.unwrap_or(position))
+        }
+        _ => format!("/queue/{drop}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(shown: &str, from: &str) -> Memory {
+        Memory { shown: Some(shown.to_owned()), from: Some(from.to_owned()) }
+    }
+
+    #[test]
+    fn an_address_is_read_as_it_was_written_and_by_its_own_place_only() {
+        let (drop, place) = (DropId::parse("d").unwrap(), Place::from_bytes([1; 16]));
+        let address = address(&drop, place, Some(7), Some(90));
+        let (shown, from) = address.strip_prefix("/queue/d?shown=").unwrap().split_once("&from=").unwrap();
+        let memory = memory(shown, from);
+        assert_eq!((memory.shown(place), memory.from(place, 5)), (Some(7), 90));
+        let other = Place::from_bytes([2; 16]);
+        assert_eq!((memory.shown(other), memory.from(other, 5)), (None, 5));
+    }
+
+    #[test]
+    fn what_is_malformed_says_nothing() {
+        let place = Place::from_bytes([1; 16]);
+        let of = place.to_string()[..8].to_owned();
+        for shown in ["", ".", ".5", "5", &format!("{of}."), &format!("{of}.0"), &format!("{of}.-1")] {
+            assert_eq!(memory(shown, "9").shown(place), None, "{shown:?}");
+        }
+        assert_eq!(memory(&format!("{of}.5"), "many").from(place, 4), 4);
+    }
+}

@@ -1,0 +1,499 @@
+//! The waiting page as a browser without scripts meets it.
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use admission::{
+    ids::{Place, VisitorSecret},
+    line::{EndReason, Notice, Phase, Stock},
+    pace::Level,
+    presented::{SESSION_COOKIE, VISITOR_COOKIE, admission_cookie},
+    token::Verifier,
+};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use serde_json::Value;
+use shared::{clock::Clock, testing::keyring};
+
+use crate::stage::{DROP, PUBLIC_URL, Stage, read, slug, stage};
+
+const EVENT: &str = "01890000-0000-7000-8000-000000000000";
+
+/// A browser: keeps cookies, follows no redirect by itself.
+struct Browser<'a> {
+    stage: &'a Stage,
+    http: Client,
+    jar: RefCell<BTreeMap<String, String>>,
+}
+
+struct Page {
+    status: StatusCode,
+    location: Option<String>,
+    html: String,
+}
+
+impl Stage {
+    fn browser(&self) -> Browser<'_> {
+        let http = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
+        Browser { stage: self, http, jar: RefCell::default() }
+    }
+}
+
+impl Browser<'_> {
+    async fn get(&self, query: &str) -> Page {
+        self.send(self.http.get(format!("{}/queue/{DROP}{query}", self.stage.url))).await
+    }
+
+    async fn press(&self, button: &str) -> Page {
+        let form = self.http.post(format!("{}/queue/{DROP}", self.stage.url)).form(&[("do", button)]);
+        self.send(form.header("Sec-Fetch-Site", "same-origin")).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Page {
+        let answer = request.header("Accept", "text/html").header("Cookie", self.cookies()).send().await.unwrap();
+        self.keep(&answer);
+        let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
+        Page { status: answer.status(), location, html: answer.text().await.unwrap() }
+    }
+
+    fn cookies(&self) -> String {
+        self.jar.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    fn keep(&self, answer: &Response) {
+        for cookie in answer.headers().get_all("set-cookie") {
+            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            self.jar.borrow_mut().insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    fn visitor(&self) -> VisitorSecret {
+        VisitorSecret::parse(&self.jar.borrow()[VISITOR_COOKIE]).unwrap()
+    }
+
+    fn place(&self) -> Place {
+        Place::of(&self.stage.drop, 0, &self.visitor())
+    }
+
+    /// Steps the line until this browser's place is called.
+    async fn called(&self) -> Page {
+        loop {
+            self.stage.step().await;
+            let page = self.get("").await;
+            if page.face() == "called" {
+                return page;
+            }
+        }
+    }
+
+    async fn admitted(&self) -> Page {
+        loop {
+            self.called_or_claiming().await;
+            let page = self.press("claim").await;
+            if page.location.as_deref().is_some_and(|to| to.ends_with("/seats")) {
+                return page;
+            }
+        }
+    }
+
+    async fn called_or_claiming(&self) {
+        while !["called", "claiming", "admitted"].contains(&self.get("").await.face()) {
+            self.stage.step().await;
+        }
+    }
+}
+
+impl Page {
+    /// The sections that are shown.
+    fn sections(&self) -> Vec<(&str, &str)> {
+        let (_, faces) = self.html.split_once("class=\"faces\"").expect("a page of the waiting room");
+        faces
+            .split("<section data-face=\"")
+            .skip(1)
+            .filter_map(|section| {
+                let (name, rest) = section.split_once('"')?;
+                let (attributes, body) = rest.split_once('>')?;
+                let body = body.split("</section>").next()?;
+                (!attributes.contains("hidden")).then_some((name, body))
+            })
+            .collect()
+    }
+
+    fn face(&self) -> &str {
+        let shown = self.sections();
+        assert_eq!(shown.len(), 1, "one section at a time");
+        shown[0].0
+    }
+
+    /// The big buttons of the section that is shown: what they do, or where they lead.
+    fn buttons(&self) -> Vec<&str> {
+        let (_, body) = self.sections()[0];
+        let value = |tag: &'static str, end: &'static str| {
+            body.split(tag).skip(1).filter_map(move |rest| rest.split(end).next())
+        };
+        value("class=\"button wide large\" name=\"do\" value=\"", "\"")
+            .chain(value("class=\"button wide large\" href=\"", "\""))
+            .collect()
+    }
+
+    fn position(&self) -> Option<u64> {
+        let (_, rest) = self.html.split_once("data-shown=\"")?;
+        rest.split('"').next()?.parse().ok()
+    }
+
+    /// Where a page without scripts goes by itself.
+    fn refresh(&self) -> Option<&str> {
+        let (_, rest) = self.html.split_once("<noscript><meta http-equiv=\"refresh\" content=\"")?;
+        rest.split('"').next()
+    }
+}
+
+async fn in_line(s: &Stage) -> u64 {
+    s.line.watch(&s.drop, None, true).await.unwrap().1.counts.waiting
+}
+
+async fn released(s: &Stage, fans: u64) {
+    let level = Level { expected_claims: fans, reaction_us: 3_000_000, when_full: 1 };
+    s.line.release(&s.drop, level).await.unwrap();
+}
+
+#[tokio::test]
+async fn looking_joins_nobody_and_the_button_does() {
+    let s = stage(&[("title", "An evening with Ada")]).await;
+    let browser = s.browser();
+    let page = browser.get("").await;
+    assert_eq!((page.status, page.face()), (StatusCode::OK, "running"));
+    assert!(page.html.contains("An evening with Ada") && page.html.contains("name=\"do\" value=\"join\""));
+    let visitor = browser.visitor().expose();
+    browser.get("").await;
+    assert_eq!(browser.visitor().expose(), visitor, "the place of this browser exists before it is taken");
+    assert_eq!(in_line(&s).await, 0);
+
+    let joined = browser.press("join").await;
+    assert_eq!(joined.status, StatusCode::SEE_OTHER);
+    assert!(browser.jar.borrow().contains_key(&format!("__Host-onsale-pass-{DROP}")));
+    assert_eq!(browser.visitor().expose(), visitor);
+    let page = browser.get(joined.location.unwrap().strip_prefix(&format!("/queue/{DROP}")).unwrap()).await;
+    assert_eq!((page.face(), page.position(), page.buttons().len()), ("waiting", Some(1), 0));
+    browser.press("join").await;
+    assert_eq!(in_line(&s).await, 1, "twice is once");
+}
+
+#[tokio::test]
+async fn a_browser_without_any_cookie_joins_with_one_press() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    assert_eq!(browser.press("join").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get("").await.face(), "waiting");
+}
+
+#[tokio::test]
+async fn a_browser_that_lost_its_pass_gets_it_back_by_looking() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    let name = format!("__Host-onsale-pass-{DROP}");
+    browser.jar.borrow_mut().remove(&name).expect("a pass");
+    browser.get("").await;
+    assert!(browser.jar.borrow().contains_key(&name), "what brings the place back after a loss");
+}
+
+#[tokio::test]
+async fn a_cookie_nobody_can_read_is_replaced() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.jar.borrow_mut().insert(VISITOR_COOKIE.to_owned(), "broken".to_owned());
+    assert_eq!(browser.get("").await.face(), "running");
+    browser.press("join").await;
+    assert_eq!(browser.get("").await.face(), "waiting");
+}
+
+#[tokio::test]
+async fn a_turn_taken_leads_to_the_seats_with_the_admission() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    let page = browser.called().await;
+    assert_eq!(page.buttons(), ["claim"]);
+    assert!(page.html.contains("data-field=\"deadline\" data-countdown=\""), "the time left is told");
+    let claimed = browser.admitted().await;
+    assert_eq!((claimed.status, claimed.location.unwrap()), (StatusCode::SEE_OTHER, format!("/e/{EVENT}/seats")));
+    let token = browser.jar.borrow_mut().remove(&admission_cookie(&s.drop)).expect("the admission in a cookie");
+    let keys = s.http.get(format!("{}/.well-known/jwks.json", s.url)).send().await.unwrap().json().await.unwrap();
+    let admission = Verifier::from_jwks(&keys, PUBLIC_URL).unwrap().verify(&token, Clock::system().now()).unwrap();
+    assert!(admission.belongs_to(&browser.visitor()));
+
+    let page = browser.get("").await;
+    assert_eq!((page.face(), page.buttons()), ("admitted", vec!["enter"]));
+    let entered = browser.press("enter").await;
+    assert_eq!(entered.location.unwrap(), format!("/e/{EVENT}/seats"));
+    assert!(browser.jar.borrow().contains_key(&admission_cookie(&s.drop)), "the same admission again");
+    s.line.end_place(&s.drop, browser.place(), EndReason::Finished).await.unwrap();
+    let page = browser.get("").await;
+    assert_eq!((page.face(), page.buttons()), ("finished", vec!["/account"]));
+    let late = browser.press("enter").await;
+    assert_eq!(late.location.unwrap(), format!("/queue/{DROP}"), "nothing to enter with any more");
+}
+
+#[tokio::test]
+async fn several_events_are_chosen_among_first() {
+    let s = stage(&[("events", r#"["01890000-0000-7000-8000-000000000000","01890000-0000-7000-8000-000000000001"]"#)])
+        .await;
+    let browser = s.browser();
+    browser.press("join").await;
+    while browser.get("").await.face() != "admitted" {
+        s.step().await;
+        browser.press("claim").await;
+    }
+    assert_eq!(browser.press("enter").await.location.unwrap(), format!("/drops/{DROP}"));
+}
+
+#[tokio::test]
+async fn a_claim_that_waits_for_the_bucket_shows_the_door() {
+    // one a minute: the first claim takes the token there is, the second waits
+    let s = stage(&[("rate", "1"), ("max_active", "1")]).await;
+    let browsers = [s.browser(), s.browser()];
+    for browser in &browsers {
+        browser.press("join").await;
+    }
+    released(&s, 10).await;
+    for browser in &browsers {
+        assert_eq!(browser.get("").await.face(), "called");
+        browser.press("claim").await;
+    }
+    let faces = [browsers[0].get("").await, browsers[1].get("").await];
+    let waits = faces.iter().find(|page| page.face() == "claiming").expect("one of them waits at the door");
+    assert!(waits.buttons().is_empty());
+    assert!(waits.refresh().unwrap().starts_with("2;"));
+}
+
+#[tokio::test]
+async fn leaving_asks_twice_and_leads_back_to_the_end() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    let page = browser.get("").await;
+    let (_, disclosure) = page.html.split_once("<details class=\"leave\"").unwrap();
+    assert!(
+        disclosure.contains("value=\"leave\"") && !disclosure.starts_with(" hidden") && !disclosure.contains(" open>")
+    );
+    browser.press("leave").await;
+    let page = browser.get("").await;
+    assert_eq!((page.face(), page.buttons()), ("left", vec!["again"]));
+    assert!(page.html.contains("<details class=\"leave\" id=\"leave\" hidden"));
+    assert_eq!(page.refresh(), None);
+    browser.press("again").await;
+    assert_eq!(browser.get("").await.face(), "waiting");
+}
+
+#[tokio::test]
+async fn what_concerns_the_drop_has_a_section_and_its_reason() {
+    let s = stage(&[]).await;
+    let (browser, stranger) = (s.browser(), s.browser());
+    browser.press("join").await;
+    s.pause("The shop <b>takes</b> a breath.").await;
+    let page = browser.get("").await;
+    assert_eq!((page.face(), page.buttons().len()), ("paused", 0));
+    assert!(
+        page.sections()[0].1.contains("The shop &#60;b&#62;takes&#60;/b&#62; a breath."),
+        "{}",
+        page.sections()[0].1
+    );
+    assert_eq!(page.position(), Some(1), "the place is still told");
+    s.resume().await;
+    s.line.report_stock(&s.drop, Stock { capacity: 5, held: 0, sold: 5 }).await.unwrap();
+    let page = browser.get("").await;
+    assert_eq!((page.face(), page.buttons()), ("sold_out", vec!["/"]));
+    s.order(Phase::Ended, &[]).await;
+    assert_eq!((browser.get("").await.face(), browser.get("").await.buttons()), ("ended", vec!["/"]));
+    // the watcher tells who is not in line, a look later at most
+    let outside = loop {
+        let page = stranger.get("").await;
+        if page.face() == "ended" {
+            break page;
+        }
+    };
+    assert!(outside.html.contains("id=\"door\" hidden"), "nothing to join");
+    assert_eq!(stranger.press("join").await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_lapsed_turn_can_still_be_taken_and_then_no_more() {
+    let s = stage(&[("claim_us", "1000"), ("grace_us", "600000000")]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    let page = loop {
+        s.step().await;
+        let page = browser.get("").await;
+        if page.face() == "lapsed" {
+            break page;
+        }
+    };
+    assert_eq!(page.buttons(), ["claim"]);
+    assert!(page.html.contains("10 minutes"), "how long it counts is told");
+    s.order(Phase::Going, &[("grace_us", "0")]).await;
+    let page = loop {
+        s.step().await;
+        let page = browser.get("").await;
+        if page.face() != "lapsed" {
+            break page;
+        }
+    };
+    assert_eq!((page.face(), page.buttons()), ("lapsed-out", vec!["again"]));
+    assert_eq!(
+        browser.press("claim").await.location.unwrap(),
+        format!("/queue/{DROP}"),
+        "told by the page, not refused"
+    );
+}
+
+#[tokio::test]
+async fn the_lobby_tells_when_it_opens() {
+    let s = stage(&[("opens_at", "4000000000000000")]).await;
+    let browser = s.browser();
+    assert_eq!(browser.get("").await.face(), "scheduled");
+    browser.press("join").await;
+    let page = browser.get("").await;
+    assert_eq!((page.face(), page.buttons().len()), ("lobby", 0));
+    assert!(page.sections()[0].1.contains("data-countdown=\"2096-10-02T07:06:40Z\""), "{}", page.sections()[0].1);
+}
+
+#[tokio::test]
+async fn a_reload_never_shows_a_higher_position() {
+    let s = stage(&[]).await;
+    for _ in 0..5 {
+        s.fan().join().await;
+    }
+    let browser = s.browser();
+    browser.press("join").await;
+    let of = &browser.place().to_string()[..8];
+    assert_eq!(browser.get("").await.position(), Some(6));
+    assert_eq!(browser.get(&format!("?shown={of}.4")).await.position(), Some(4));
+    let page = browser.get(&format!("?shown={of}.4&from=40")).await;
+    let address = page.refresh().unwrap();
+    assert!(address.ends_with(&format!("url=/queue/{DROP}?shown={of}.4&#38;from=40")), "{address}");
+    assert_eq!(browser.get("?shown=AAAAAAAA.2").await.position(), Some(6), "of another place");
+    assert_eq!(browser.get("?shown=nonsense").await.position(), Some(6));
+    released(&s, 3).await;
+    assert_eq!(browser.get(&format!("?shown={of}.5")).await.position(), Some(3), "and it falls");
+}
+
+#[tokio::test]
+async fn without_scripts_the_page_asks_again_by_itself() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    assert_eq!(browser.get("").await.refresh(), None, "whoever is not in line decides in peace");
+    browser.press("join").await;
+    assert!(browser.get("").await.refresh().unwrap().starts_with("5; url=/queue/"));
+    assert!(browser.called().await.refresh().unwrap().starts_with("20;"), "not under a thumb");
+}
+
+#[tokio::test]
+async fn a_word_from_the_organiser_is_shown_as_text() {
+    let s = stage(&[("title", "Rock & <i>Roll</i>")]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    let text = "<script>alert(1)</script> Balcony is gone";
+    let notice =
+        Notice { id: "n1".into(), text: text.into(), lang: "de\" onload=\"x".into(), at: Clock::system().now() };
+    s.line.notify(&s.drop, &notice).await.unwrap();
+    let page = browser.get("").await;
+    assert!(page.html.contains("&#60;script&#62;alert(1)&#60;/script&#62; Balcony is gone"));
+    assert!(!page.html.contains("<script>") && !page.html.contains("onload=\"") && !page.html.contains("<i>"));
+    assert!(page.html.contains("datetime=\""));
+}
+
+#[tokio::test]
+async fn a_drop_that_asks_for_an_account_leads_there_first_and_back() {
+    let s = stage(&[("join_requires", "account")]).await;
+    let browser = s.browser();
+    let page = browser.get("").await;
+    let way = format!("/account?next=/queue/{DROP}");
+    assert!(page.html.contains(&way) && !page.html.contains("value=\"join\""));
+    let pressed = browser.press("join").await;
+    assert_eq!((pressed.status, pressed.location), (StatusCode::SEE_OTHER, Some(way.clone())));
+    let sessions = admission::session::Sessions::new(&keyring());
+    let end = Clock::system().now() + std::time::Duration::from_secs(60);
+    browser.jar.borrow_mut().insert(SESSION_COOKIE.to_owned(), sessions.issue(uuid::Uuid::now_v7(), end));
+    let page = browser.get("").await;
+    assert!(page.html.contains("value=\"join\"") && !page.html.contains(&way));
+    browser.press("join").await;
+    let page = browser.get("").await;
+    assert_eq!(page.face(), "waiting");
+    assert!(!page.html.contains(&way), "already signed in");
+}
+
+#[tokio::test]
+async fn a_form_on_another_site_presses_nothing() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    for (button, cookies) in [("leave", browser.cookies()), ("join", String::new())] {
+        let forged = s.http.post(format!("{}/queue/{DROP}", s.url)).form(&[("do", button)]);
+        let forged = forged.header("Cookie", cookies).header("Sec-Fetch-Site", "cross-site").send().await.unwrap();
+        assert_eq!(forged.status(), StatusCode::FORBIDDEN);
+        assert!(forged.headers().get("set-cookie").is_none());
+    }
+    assert_eq!(browser.get("").await.face(), "waiting");
+}
+
+#[tokio::test]
+async fn a_line_that_is_away_keeps_the_page_and_the_place() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    let before = browser.place();
+    s.lose_redis().await;
+    let page = browser.get("").await;
+    assert_eq!((page.status, page.face(), page.buttons().len()), (StatusCode::OK, "restoring", 0));
+    assert!(page.refresh().is_some());
+    s.restore(2, 9_000_000_000_000_000).await;
+    assert_eq!(browser.get("").await.face(), "waiting");
+    assert_eq!(browser.place(), before);
+}
+
+#[tokio::test]
+async fn what_cannot_be_shown_is_a_problem_page() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    let nowhere = browser.send(browser.http.get(format!("{}/queue/nothing", s.url))).await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+    assert!(nowhere.html.contains("There is no such drop") && nowhere.html.starts_with("<!doctype html>"));
+    let unknown = browser.press("dance").await;
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn joins_by_page_and_by_api_count_together() {
+    let s = stage(&[]).await;
+    loop {
+        let (status, problem): (_, Value) = read(s.http.post(s.path("join"))).await;
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            assert_eq!(slug(&problem), "rate-limited");
+            break;
+        }
+    }
+    let (browser, before) = (s.browser(), in_line(&s).await);
+    assert_eq!(browser.press("join").await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(browser.get("").await.face(), "running", "looking is free");
+    assert_eq!(in_line(&s).await, before);
+}
+
+#[tokio::test]
+async fn the_pulse_tells_the_title_and_what_is_left() {
+    let s = stage(&[("title", "An evening with Ada")]).await;
+    let before = read(s.http.get(s.path("pulse"))).await.1;
+    assert_eq!((&before["title"], &before["left"]), (&Value::from("An evening with Ada"), &Value::Null));
+    s.line.report_stock(&s.drop, Stock { capacity: 10, held: 3, sold: 2 }).await.unwrap();
+    loop {
+        let pulse = read(s.http.get(s.path("pulse"))).await.1;
+        if pulse["left"] == 5 {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_line_from_before_titles_is_called_by_its_id() {
+    let s = stage(&[]).await;
+    assert!(s.browser().get("").await.html.contains("<h1>Evening</h1>"));
+}
