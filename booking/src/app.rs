@@ -14,13 +14,13 @@ use shared::{
 use sqlx::PgPool;
 
 use crate::{
-    catalogue::{availability::Availabilities, details::DetailsCache, layout_bodies::LayoutBodies},
+    catalogue::{availability::Availabilities, details::DetailsCache, layout_bodies::LayoutBodies, on_sale::OnSales},
     notify::Notifier,
     payments::Stripe,
     purchase,
     routes::{self, cached::Page},
     search::{Search, follow},
-    seats::{Seats, snapshot::Snapshots},
+    seats::{Seats, live::Lives, plan::Plans, snapshot::Snapshots},
     settings::{Quotas, Settings},
 };
 
@@ -64,10 +64,15 @@ pub struct Inner {
     /// Answers to searches, at most `availability_ms` old.
     pub(crate) answers: Cache<String, Page>,
     pub details: DetailsCache,
+    pub on_sales: OnSales,
     pub availabilities: Availabilities,
     pub snapshots: Snapshots,
     pub layouts: LayoutBodies,
     pub seats: Seats,
+    /// Seat maps that somebody watches.
+    pub(crate) lives: Lives,
+    /// Halls as their pages list them.
+    pub(crate) plans: Plans,
     pub notifier: Notifier,
     pub limits: Limits,
     pub site: Site,
@@ -118,10 +123,13 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<(Router, Ap
         search: Search::open(&deps.data_dir, settings.index_writer_bytes)?,
         answers: Cache::builder().max_capacity(ANSWERS_MAX).time_to_live(moment).build(),
         details: DetailsCache::new(moment),
+        on_sales: OnSales::new(moment),
         availabilities: Availabilities::new(moment),
         snapshots: Snapshots::new(moment),
         layouts: LayoutBodies::new(),
         seats: Seats::new(&settings),
+        lives: Lives::new(&settings, &deps.lifecycle),
+        plans: Plans::new(),
         notifier: Notifier::new(&settings, &deps.keyring)?,
         limits: Limits::new(&settings.limits),
         site: deps.site,

@@ -7,9 +7,11 @@
 pub mod create;
 pub mod import;
 pub mod layout;
+pub mod programme;
 pub mod venues;
 
 pub mod availability;
 pub mod details;
 pub mod events;
 pub mod layout_bodies;
+pub mod on_sale;

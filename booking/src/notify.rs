@@ -1,6 +1,7 @@
 //! Mail to fans. Without an SMTP server it is skipped, and said so once.
 
 mod mail;
+pub(crate) mod qr;
 pub mod ticket;
 
 use std::sync::Once;
@@ -60,6 +61,16 @@ impl Notifier {
         let letter = mail::Letter::load(app, booking_id).await?;
         mailer.send(letter.refusal(&self.from)?).await?;
         Ok(())
+    }
+
+    /// Whether tickets are mailed at all.
+    pub(crate) fn sends_mail(&self) -> bool {
+        self.mailer.is_some()
+    }
+
+    /// The text of a ticket's QR code.
+    pub(crate) fn sign(&self, ticket: &ticket::Ticket) -> anyhow::Result<String> {
+        self.signer.sign(ticket)
     }
 
     fn mailer(&self) -> Option<&Mailer> {

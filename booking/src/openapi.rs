@@ -3,13 +3,16 @@
 use admission::credentials;
 use utoipa::OpenApi;
 
-use crate::routes::{accounts, booking, cancel, checkout, confirm, details, layout, search, seats, sessions, webhook};
+use crate::routes::{
+    accounts, booking, cancel, checkout, confirm, details, layout, search, seats, seats_stream, sessions, webhook,
+};
 
 #[derive(OpenApi)]
 #[openapi(paths(
     search::search,
     details::details,
     seats::snapshot,
+    seats_stream::stream,
     layout::layout,
     accounts::register,
     sessions::sign_in,

@@ -15,6 +15,7 @@ pub(crate) mod details;
 pub(crate) mod layout;
 pub(crate) mod search;
 pub(crate) mod seats;
+pub(crate) mod seats_stream;
 pub(crate) mod sessions;
 pub(crate) mod webhook;
 
@@ -35,6 +36,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/events/search", get(search::search))
         .route("/events/details/{event_id}", get(details::details))
         .route("/events/{event_id}/seats", get(seats::snapshot))
+        .route("/events/{event_id}/seats/stream", get(seats_stream::stream))
         .route("/layouts/{hash}", get(layout::layout))
         // accounts
         .route("/accounts", post(accounts::register).layer(registration))
@@ -47,6 +49,6 @@ pub(crate) fn router(app: App) -> Router {
         // the provider's own calls, signed
         .route("/payments/stripe/webhook", post(webhook::receive))
         // pages; their URLs stand there
-        .merge(crate::pages::router())
+        .merge(crate::pages::router(limits))
         .with_state(app)
 }

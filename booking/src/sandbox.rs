@@ -29,7 +29,7 @@ use std::path::PathBuf;
 use axum::Router;
 use secrecy::SecretString;
 use serde::Deserialize;
-use shared::{clock::Clock, lifecycle::Lifecycle};
+use shared::{clock::Clock, lifecycle::Lifecycle, pages::Site};
 
 /// Keys are made up by whoever runs the sandbox; booking has to be given the same.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,6 +42,18 @@ pub struct Settings {
     pub webhook_secret: SecretString,
     /// Where events are sent; without it there are none.
     pub webhook_url: Option<String>,
+    /// The origin payers see the bank's page on; without it, the one the request for it came to.
+    #[serde(default)]
+    pub public_url: Option<String>,
+}
+
+/// What the sandbox serves. The two need not stand on the same origin: shops call the API, payers see the pages.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// As Stripe has it.
+    pub api: Router,
+    /// The bank's, under `/sandbox/`.
+    pub pages: Router,
 }
 
 /// Replays the ledger and starts its writer and the webhooks on the lifecycle. Runs inside a Tokio runtime.
@@ -49,7 +61,14 @@ pub struct Settings {
 /// # Errors
 /// When the ledger cannot be read, is damaged anywhere but at its torn end, or is used by another process.
 #[expect(clippy::needless_pass_by_value, reason = "a handle, taken like the other roles take theirs")]
-pub fn build(settings: Settings, clock: Clock, lifecycle: Lifecycle) -> anyhow::Result<Router> {
+pub fn build(settings: Settings, site: &Site, clock: Clock, lifecycle: Lifecycle) -> anyhow::Result<Sandbox> {
     let provider = provider::Provider::start(settings, clock, &lifecycle)?;
-    Ok(routes::router(provider))
+    Ok(Sandbox { api: routes::api(provider.clone()), pages: routes::pages(provider, site.clone()) })
+}
+
+impl Sandbox {
+    /// Both on one port.
+    pub fn together(self) -> Router {
+        self.api.merge(self.pages)
+    }
 }

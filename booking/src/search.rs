@@ -30,8 +30,8 @@ pub struct Search {
 /// The index failed; Postgres has nothing to do with it.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
-    #[error("{0}")]
-    Malformed(String),
+    #[error("{field} {wanted}")]
+    Malformed { field: &'static str, wanted: String },
     #[error("the search index failed")]
     Index(#[from] tantivy::TantivyError),
     #[error("the search index holds a document that cannot be read")]
@@ -43,7 +43,7 @@ pub enum SearchError {
 impl From<SearchError> for crate::error::Error {
     fn from(error: SearchError) -> Self {
         match error {
-            SearchError::Malformed(what) => Self::Malformed(what),
+            SearchError::Malformed { .. } => Self::Malformed(error.to_string()),
             other => Self::Internal(other.into()),
         }
     }

@@ -4,6 +4,8 @@
 pub(crate) mod best_available;
 pub(crate) mod holds;
 pub(crate) mod inventory;
+pub(crate) mod live;
+pub(crate) mod plan;
 pub mod projection;
 pub mod snapshot;
 

@@ -19,6 +19,10 @@ pub struct Settings {
     pub session_days: u32,
     /// How old a shown availability or seat map may be, in milliseconds.
     pub availability_ms: u64,
+    /// Live seat maps of this process; more are told to come back.
+    pub streams_max: usize,
+    /// How often a process looks for changed seats while somebody watches them, in milliseconds.
+    pub seats_watch_ms: u64,
     /// How often the search index looks for changes it was not told of, in milliseconds.
     pub index_poll_ms: u64,
     /// Memory of the index writer, in bytes (Tantivy wants at least 15 MB).
@@ -49,6 +53,8 @@ impl Default for Settings {
             tickets_max: 8,
             session_days: 30,
             availability_ms: 1_000,
+            streams_max: 15_000,
+            seats_watch_ms: 250,
             index_poll_ms: 1_000,
             index_writer_bytes: 32_000_000,
             hold_timeout_ms: 250,

@@ -32,8 +32,13 @@ pub(crate) struct Registration {
 
 impl Registration {
     /// # Errors
-    /// `WrongType` naming the field, never what was in it.
-    pub(crate) fn new(username: &str, email: &str, password: SecretString, phone: Option<&str>) -> Result<Self> {
+    /// The first field that does not fit, never what was in it.
+    pub(crate) fn new(
+        username: &str,
+        email: &str,
+        password: SecretString,
+        phone: Option<&str>,
+    ) -> std::result::Result<Self, Unfit> {
         let username = username.trim();
         if !(1..=USERNAME_MAX_CHARS).contains(&username.chars().count()) || username.chars().any(char::is_control) {
             return Err(unfit("username", "1 to 64 characters"));
@@ -48,6 +53,20 @@ impl Registration {
         }
         let phone = phone.map(str::trim).filter(|phone| !phone.is_empty()).map(normal_phone).transpose()?;
         Ok(Self { username: username.to_owned(), email: email.to_owned(), password, phone })
+    }
+}
+
+/// A field that cannot be taken, and what would be.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected {wanted}")]
+pub(crate) struct Unfit {
+    pub(crate) field: &'static str,
+    pub(crate) wanted: &'static str,
+}
+
+impl From<Unfit> for Error {
+    fn from(unfit: Unfit) -> Self {
+        Error::WrongType(unfit.to_string())
     }
 }
 
@@ -69,8 +88,8 @@ pub(crate) async fn register(app: &App, registration: Registration) -> Result<Si
     SignedIn::now(app, user_id)
 }
 
-fn unfit(field: &str, wanted: &str) -> Error {
-    Error::WrongType(format!("{field}: expected {wanted}"))
+fn unfit(field: &'static str, wanted: &'static str) -> Unfit {
+    Unfit { field, wanted }
 }
 
 /// Shape only: whether the address exists is for its mail server to say. What the mailer
@@ -88,7 +107,7 @@ fn looks_like_email(email: &str) -> bool {
 }
 
 /// Without the spaces and punctuation people put between digits.
-fn normal_phone(phone: &str) -> Result<String> {
+fn normal_phone(phone: &str) -> std::result::Result<String, Unfit> {
     let normal: String = phone.chars().filter(|character| !" -.()/".contains(*character)).collect();
     let digits = normal.strip_prefix('+').unwrap_or(&normal);
     if digits.bytes().all(|byte| byte.is_ascii_digit()) && PHONE_DIGITS.contains(&digits.len()) {
@@ -102,16 +121,11 @@ fn normal_phone(phone: &str) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn field(result: Result<Registration>) -> String {
-        match result {
-            Err(Error::WrongType(detail)) => detail.split(':').next().unwrap_or_default().to_owned(),
-            Err(other) => format!("{other}"),
-            Ok(_) => "fine".to_owned(),
+    fn with(username: &str, email: &str, password: &str, phone: Option<&str>) -> &'static str {
+        match Registration::new(username, email, password.to_owned().into(), phone) {
+            Err(unfit) => unfit.field,
+            Ok(_) => "fine",
         }
-    }
-
-    fn with(username: &str, email: &str, password: &str, phone: Option<&str>) -> String {
-        field(Registration::new(username, email, password.to_owned().into(), phone))
     }
 
     #[test]

@@ -55,6 +55,13 @@ pub(super) async fn by_email(pool: &PgPool, vault: &Vault, email: &str) -> Resul
     Ok(found)
 }
 
+/// What the fan wants to be called.
+pub(crate) async fn username(pool: &PgPool, user_id: Uuid) -> Result<Option<String>> {
+    let found =
+        sqlx::query_scalar("SELECT username FROM users WHERE user_id = $1").bind(user_id).fetch_optional(pool).await?;
+    Ok(found)
+}
+
 /// One spelling per mailbox, as far as mail servers agree: no spaces around, lower case.
 fn normal_email(email: &str) -> String {
     email.trim().to_lowercase()

@@ -8,6 +8,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::layout::{self, Layout};
+use super::programme::{self, Programme};
 use crate::payments::PAYMENT_MAX;
 
 /// Characters in an event's name.
@@ -34,12 +35,19 @@ pub struct NewEvent {
     pub currency: String,
     /// General admission with so many units; `None` sells the venue's seats.
     pub capacity: Option<u32>,
+    pub programme: Programme,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     #[error("an event's name has 1 to {NAME_CHARS_MAX} characters, none of them control characters")]
     Name,
+    #[error(
+        "names in a programme have 1 to {} characters, none of them control characters, a description at most {}",
+        programme::WORDS_CHARS_MAX,
+        programme::DESCRIPTION_CHARS_MAX
+    )]
+    Programme,
     #[error("{0:?} is not a currency code of three capitals")]
     Currency(String),
     #[error("tickets of tier {tier:?} cost 1 to {PRICE_MAX} minor units, not {price}")]
@@ -85,6 +93,7 @@ pub async fn create(pool: &PgPool, event: NewEvent) -> Result<Uuid, CreateError>
             debug_assert_eq!(inserted, layout.seats.len() as u64);
         }
     }
+    programme::insert(&mut tx, event_id, &event.programme).await?;
     tx.commit().await?;
     Ok(event_id)
 }
@@ -93,6 +102,9 @@ fn check(event: &NewEvent) -> Result<(), CreateError> {
     let chars = event.name.chars().count();
     if event.name.trim().is_empty() || chars > NAME_CHARS_MAX || event.name.chars().any(char::is_control) {
         return Err(CreateError::Name);
+    }
+    if !event.programme.is_sound() {
+        return Err(CreateError::Programme);
     }
     if event.currency.len() != 3 || !event.currency.bytes().all(|b| b.is_ascii_uppercase()) {
         return Err(CreateError::Currency(event.currency.clone()));
@@ -161,8 +173,8 @@ async fn insert_event(
     layout_hash: Option<&str>,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO events (event_id, name, date, time, venue_id, currency, layout_hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO events (event_id, name, date, time, venue_id, currency, layout_hash, description)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(event_id)
     .bind(event.name.trim())
@@ -171,6 +183,7 @@ async fn insert_event(
     .bind(venue_id)
     .bind(&event.currency)
     .bind(layout_hash)
+    .bind(event.programme.description.trim())
     .execute(&mut **tx)
     .await?;
     Ok(())

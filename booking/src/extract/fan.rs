@@ -2,7 +2,7 @@
 
 use admission::{presented, session::Session};
 use axum::extract::FromRequestParts;
-use http::request::Parts;
+use http::{HeaderMap, request::Parts};
 use uuid::Uuid;
 
 use crate::{
@@ -22,7 +22,15 @@ impl FromRequestParts<App> for Fan {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let token = presented::session(&parts.headers).ok_or(Error::SessionMissing)?;
+        Self::of(app, &parts.headers).await
+    }
+}
+
+impl Fan {
+    /// # Errors
+    /// `SessionMissing`, `SessionInvalid`, `Unavailable`
+    pub(crate) async fn of(app: &App, headers: &HeaderMap) -> Result<Self> {
+        let token = presented::session(headers).ok_or(Error::SessionMissing)?;
         let session = app.sessions.verify(&token, app.clock.now())?;
         if accounts::is_revoked(&app.pool, &session).await? {
             return Err(Error::SessionInvalid);

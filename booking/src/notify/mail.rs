@@ -4,17 +4,13 @@ use anyhow::Context as _;
 use lettre::Message;
 use lettre::message::header::ContentType;
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
-use qrcode::render::svg;
-use qrcode::{EcLevel, QrCode};
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
+use super::qr;
 use super::ticket::{Signer, Ticket};
 use crate::app::App;
 use crate::purchase::tickets::{self, Line};
-
-/// Pixels of a ticket's QR code, at least.
-const QR_SIZE: u32 = 220;
 
 /// A booking and the fan it is written to.
 pub(super) struct Letter {
@@ -75,7 +71,7 @@ impl Letter {
             })?;
             text.push_str(&format!("\n{}\n{signed}\n", line.seat));
             let name = format!("ticket-{}.svg", line.ticket_id);
-            codes.push(Attachment::new(name).body(qr(&signed)?, ContentType::parse("image/svg+xml")?));
+            codes.push(Attachment::new(name).body(qr::svg(&signed)?, ContentType::parse("image/svg+xml")?));
         }
         let body =
             codes.into_iter().fold(MultiPart::mixed().singlepart(SinglePart::plain(text)), MultiPart::singlepart);
@@ -111,11 +107,6 @@ impl Letter {
             None => self.about.date.clone(),
         }
     }
-}
-
-fn qr(text: &str) -> anyhow::Result<String> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::M)?;
-    Ok(code.render::<svg::Color<'_>>().min_dimensions(QR_SIZE, QR_SIZE).quiet_zone(true).build())
 }
 
 async fn about(pool: &PgPool, booking_id: Uuid) -> sqlx::Result<Option<About>> {

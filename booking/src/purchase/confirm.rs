@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 pub(crate) enum Confirmed {
     /// The booking's document.
     Completed(Value),
-    /// What the fan has to do next, in the provider's words.
-    Pending { next_action: Option<Value> },
+    /// What the fan has to do next, in the provider's words; `in_bank` while the bank has not decided.
+    Pending { next_action: Option<Value>, in_bank: bool },
 }
 
 /// With a `payment_method` the intent is confirmed from here; without one it was in the browser. Either
@@ -45,7 +45,7 @@ pub(crate) async fn confirm(
         Settled::Pending { declined: Some(declined), .. } => {
             Err(Error::Declined { code: declined.code, message: declined.message })
         }
-        Settled::Pending { next_action, .. } => Ok(Confirmed::Pending { next_action }),
+        Settled::Pending { next_action, in_bank, .. } => Ok(Confirmed::Pending { next_action, in_bank }),
         Settled::Over { reason } => Err(Error::BookingExpired { reason }),
     }
 }

@@ -1,6 +1,7 @@
 //! Answers that may be kept: an ETag over the body, how long it is good for, and 304 for
 //! who has it already.
 
+use askama::Template;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{
@@ -18,10 +19,14 @@ const MOMENT: &str = "public, max-age=1, stale-while-revalidate=10, stale-if-err
 /// What is named by its content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
+const JSON: &str = "application/json";
+const HTML: &str = "text/html; charset=utf-8";
+
 /// A body with its tag, ready to be sent many times.
 #[derive(Clone)]
 pub(crate) struct Page {
     body: Bytes,
+    content_type: &'static str,
     etag: HeaderValue,
     cache_control: &'static str,
 }
@@ -30,19 +35,25 @@ impl Page {
     /// JSON that is good for a moment.
     pub(crate) fn moment(value: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_vec(value).map_err(|error| Error::Internal(error.into()))?;
-        Ok(Self::new(body.into(), MOMENT))
+        Ok(Self::new(body.into(), JSON, MOMENT))
+    }
+
+    /// A page for everybody's eyes that is good for a moment.
+    pub(crate) fn html(template: &impl Template) -> Result<Self, Error> {
+        let body = template.render().map_err(|error| Error::Internal(error.into()))?;
+        Ok(Self::new(body.into(), HTML, MOMENT))
     }
 
     /// JSON that never changes.
     pub(crate) fn for_ever(body: Bytes) -> Self {
-        Self::new(body, FOR_EVER)
+        Self::new(body, JSON, FOR_EVER)
     }
 
-    fn new(body: Bytes, cache_control: &'static str) -> Self {
+    fn new(body: Bytes, content_type: &'static str, cache_control: &'static str) -> Self {
         // weak: the same content may travel compressed
         let tag = format!("W/\"{}\"", encoding::base64url(&encoding::sha256(&[&body])[..16]));
         let etag = HeaderValue::try_from(tag).expect("base64url is visible ASCII");
-        Self { body, etag, cache_control }
+        Self { body, content_type, etag, cache_control }
     }
 
     /// The answer to a request with these headers.
@@ -51,7 +62,7 @@ impl Page {
         if self.is_known(request) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
-        let content_type = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        let content_type = [(CONTENT_TYPE, HeaderValue::from_static(self.content_type))];
         (headers, content_type, self.body.clone()).into_response()
     }
 

@@ -67,7 +67,7 @@ pub(crate) async fn confirm(
     app.limits.confirm_account.check_key(fan.user_id.as_bytes())?;
     Ok(match confirm::confirm(&app, fan.user_id, request.booking_id, payment_method).await? {
         Confirmed::Completed(booking) => (StatusCode::OK, Json(booking)).into_response(),
-        Confirmed::Pending { next_action } => {
+        Confirmed::Pending { next_action, .. } => {
             let pending = Pending { booking_id: request.booking_id, status: "pending", next_action };
             (StatusCode::ACCEPTED, Json(pending)).into_response()
         }

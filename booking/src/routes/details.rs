@@ -37,13 +37,13 @@ pub(crate) struct Body<'a> {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = EventTier)]
-struct Tier<'a> {
-    tier: &'a str,
-    name: &'a str,
+pub(crate) struct Tier<'a> {
+    pub(crate) tier: &'a str,
+    pub(crate) name: &'a str,
     /// Minor units of the event's currency.
-    price: i64,
+    pub(crate) price: i64,
     capacity: u64,
-    available: u64,
+    pub(crate) available: u64,
 }
 
 /// One event with its venue, performers, tiers, availability and drop.
@@ -63,38 +63,49 @@ pub(crate) async fn details(
     Path(event_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    // what is no id names no event
-    let event_id: Uuid = event_id.parse().map_err(|_| Error::EventUnknown)?;
-    let details = find(&app, event_id).await?;
-    let availability = match details.event.seating {
-        Some(_) => app.availabilities.of(&app.pool, event_id).await?,
-        None => None,
-    };
+    let known = Known::of(&app, &event_id).await?;
     let body = Body {
-        event: &details.event,
-        tiers: availability.as_deref().map_or(Vec::new(), |counted| tiers(&details, counted)),
-        availability: availability.as_deref(),
-        drop: details.drop.as_ref(),
+        event: &known.details.event,
+        tiers: known.availability.as_deref().map_or(Vec::new(), |counted| tiers(&known.details, counted)),
+        availability: known.availability.as_deref(),
+        drop: known.details.drop.as_ref(),
     };
     Ok(Page::moment(&body)?.respond(&headers))
 }
 
-/// The event from Postgres, or as the index knows it while Postgres is away.
-async fn find(app: &App, event_id: Uuid) -> Result<Arc<Details>, Error> {
-    match app.details.of(&app.pool, event_id).await {
-        Ok(details) => details.ok_or(Error::EventUnknown),
-        Err(mistake) if !mistake.is_outage() => Err(mistake.into()),
-        Err(outage) => match app.search.event(event_id).await? {
-            Some(event) => Ok(Arc::new(Details { event, drop: None, tier_names: Default::default() })),
-            None => Err(outage.into()),
-        },
+/// What can be said of an event right now.
+pub(crate) struct Known {
+    pub(crate) details: Arc<Details>,
+    /// `None` without tickets, and while nobody can count them.
+    pub(crate) availability: Option<Arc<Availability>>,
+    /// Postgres has been asked about its sale: where there is no drop, there is none.
+    pub(crate) is_sale_known: bool,
+}
+
+impl Known {
+    /// The event from Postgres, or as the index knows it while Postgres is away. What is no id names no event.
+    pub(crate) async fn of(app: &App, event_id: &str) -> Result<Self, Error> {
+        let event_id: Uuid = event_id.parse().map_err(|_| Error::EventUnknown)?;
+        let (details, is_sale_known) = match app.details.of(&app.pool, event_id).await {
+            Ok(details) => (details.ok_or(Error::EventUnknown)?, true),
+            Err(mistake) if !mistake.is_outage() => return Err(mistake.into()),
+            Err(outage) => match app.search.event(event_id).await? {
+                Some(event) => (Arc::new(Details { event, drop: None, tiers: Default::default() }), false),
+                None => return Err(outage.into()),
+            },
+        };
+        let availability = match details.event.seating {
+            Some(_) => app.availabilities.of(&app.pool, event_id).await?,
+            None => None,
+        };
+        Ok(Self { details, availability, is_sale_known })
     }
 }
 
-fn tiers<'a>(details: &'a Details, availability: &'a Availability) -> Vec<Tier<'a>> {
+pub(crate) fn tiers<'a>(details: &'a Details, availability: &'a Availability) -> Vec<Tier<'a>> {
     let tier = |counted: &'a TierAvailability| Tier {
         tier: &counted.tier,
-        name: details.tier_names.get(&counted.tier).unwrap_or(&counted.tier),
+        name: details.tiers.get(&counted.tier).map_or(&counted.tier, |tier| &tier.name),
         price: counted.price,
         capacity: counted.capacity,
         available: counted.available,

@@ -20,7 +20,10 @@ use crate::{
     error::Error,
     metrics,
     routes::cached::Page,
-    search::query::{FacetValue, Params, Query},
+    search::{
+        SearchError,
+        query::{FacetValue, Params, Query},
+    },
 };
 
 /// Performers named in a result; the details name all.
@@ -91,7 +94,27 @@ pub(crate) async fn search(
     Ok(page.respond(&headers))
 }
 
-async fn answer(app: &App, mut query: Query) -> Result<Page, Error> {
+async fn answer(app: &App, query: Query) -> Result<Page, FindError> {
+    let hits = find(app, query).await?;
+    Ok(Page::moment(&Results {
+        items: hits.events.into_iter().map(Item::from).collect(),
+        total: hits.total,
+        facets: hits.facets,
+        next_cursor: hits.next_cursor,
+    })?)
+}
+
+/// One page of what was found, with the tickets that are left.
+pub(crate) struct Hits {
+    /// Without a count where there are no tickets, and while nobody can count them.
+    pub(crate) events: Vec<(Event, Option<Arc<Availability>>)>,
+    pub(crate) total: usize,
+    pub(crate) facets: BTreeMap<&'static str, Vec<FacetValue>>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// Runs the query; availability is laid over what the index found.
+pub(crate) async fn find(app: &App, mut query: Query) -> Result<Hits, FindError> {
     if query.available {
         // when nothing is known and nobody can be asked, an answer would be a guess
         query.among = Some(app.availabilities.events_available(&app.pool).await?);
@@ -99,43 +122,66 @@ async fn answer(app: &App, mut query: Query) -> Result<Page, Error> {
     let started = tokio::time::Instant::now();
     let found = app.search.find(query).await?;
     ::metrics::histogram!(metrics::SEARCH_SECONDS).record(started.elapsed().as_secs_f64());
-    let items = try_join_all(found.events.into_iter().map(|event| item(app, event))).await?;
-    Page::moment(&Results { items, total: found.total, facets: found.facets, next_cursor: found.next_cursor })
+    let counted = async |event: Event| -> Result<_, Error> {
+        let availability = match event.seating {
+            Some(_) => app.availabilities.of(&app.pool, event.event_id).await?,
+            None => None,
+        };
+        Ok((event, availability))
+    };
+    let events = try_join_all(found.events.into_iter().map(counted)).await?;
+    Ok(Hits { events, total: found.total, facets: found.facets, next_cursor: found.next_cursor })
 }
 
-async fn item(app: &App, event: Event) -> Result<Item, Error> {
-    let availability = match event.seating {
-        Some(_) => app.availabilities.of(&app.pool, event.event_id).await?,
-        None => None,
-    };
-    Ok(Item {
-        event_id: event.event_id,
-        name: event.name,
-        category: event.category,
-        date: event.date,
-        time: event.time,
-        starts_at: event.starts_at,
-        venue: ItemVenue {
-            name: event.venue.name,
-            slug: event.venue.slug,
-            address: event.venue.address,
-            city: event.venue.city,
-        },
-        performers: event.performers.into_iter().take(PERFORMERS_SHOWN).map(|performer| performer.name).collect(),
-        series: event.series,
-        organizer: event.organizer,
-        seating: event.seating,
-        availability,
-    })
+/// Why nothing was found: the query, which its sender can mend, or anything else.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FindError {
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+impl From<FindError> for Error {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Search(error) => error.into(),
+            FindError::Other(error) => error,
+        }
+    }
+}
+
+impl From<(Event, Option<Arc<Availability>>)> for Item {
+    fn from((event, availability): (Event, Option<Arc<Availability>>)) -> Self {
+        Item {
+            event_id: event.event_id,
+            name: event.name,
+            category: event.category,
+            date: event.date,
+            time: event.time,
+            starts_at: event.starts_at,
+            venue: ItemVenue {
+                name: event.venue.name,
+                slug: event.venue.slug,
+                address: event.venue.address,
+                city: event.venue.city,
+            },
+            performers: event.performers.into_iter().take(PERFORMERS_SHOWN).map(|performer| performer.name).collect(),
+            series: event.series,
+            organizer: event.organizer,
+            seating: event.seating,
+            availability,
+        }
+    }
 }
 
 /// The error of a computation that others waited for as well.
-fn unshare(error: Arc<Error>) -> Error {
+pub(crate) fn unshare(error: Arc<FindError>) -> Error {
     match Arc::try_unwrap(error) {
-        Ok(error) => error,
+        Ok(error) => error.into(),
         Err(shared) => match shared.as_ref() {
-            Error::Malformed(what) => Error::Malformed(what.clone()),
-            Error::Unavailable(cause) => Error::Unavailable(anyhow::anyhow!("{cause:#}")),
+            FindError::Search(SearchError::Malformed { .. }) => Error::Malformed(shared.to_string()),
+            FindError::Other(Error::Unavailable(cause)) => Error::Unavailable(anyhow::anyhow!("{cause:#}")),
             other => Error::Internal(anyhow::anyhow!("{other}")),
         },
     }

@@ -19,6 +19,8 @@ use axum::{
     routing::{get, post},
 };
 
+use shared::pages::Site;
+
 use super::{
     error::ApiError,
     form::Form,
@@ -26,7 +28,7 @@ use super::{
     provider::{Provider, Reply},
 };
 
-pub(super) fn router(provider: Provider) -> Router {
+pub(super) fn api(provider: Provider) -> Router {
     Router::new()
         .route("/v1/payment_intents", post(create::create).get(list::list))
         .route("/v1/payment_intents/{id}", get(fetch::fetch))
@@ -34,8 +36,14 @@ pub(super) fn router(provider: Provider) -> Router {
         .route("/v1/payment_intents/{id}/capture", post(capture::capture))
         .route("/v1/payment_intents/{id}/cancel", post(cancel::cancel))
         .route("/v1/refunds", post(refund::refund).get(refunds::refunds))
-        .route("/3ds/{id}", get(challenge::page).post(challenge::answer))
         .with_state(provider)
+}
+
+/// A bank's page for the payer.
+pub(super) fn pages(provider: Provider, site: Site) -> Router {
+    Router::new()
+        .route("/sandbox/3ds/{id}", get(challenge::page).post(challenge::answer))
+        .with_state(challenge::Bank { provider, site })
 }
 
 /// The request's idempotency key, tied to its path and parameters.

@@ -63,6 +63,35 @@ pub(crate) struct Params {
     cursor: Option<String>,
 }
 
+impl Params {
+    /// The names of all parameters.
+    pub(crate) const NAMES: [&str; 11] =
+        ["q", "category", "city", "venue", "performer", "from", "to", "available", "sort", "limit", "cursor"];
+
+    /// From a URL that may carry more than is ours, as links do after their way through mails and posts.
+    pub(crate) fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut params = Self::default();
+        for (name, value) in pairs {
+            let param = match name {
+                "q" => &mut params.q,
+                "category" => &mut params.category,
+                "city" => &mut params.city,
+                "venue" => &mut params.venue,
+                "performer" => &mut params.performer,
+                "from" => &mut params.from,
+                "to" => &mut params.to,
+                "available" => &mut params.available,
+                "sort" => &mut params.sort,
+                "limit" => &mut params.limit,
+                "cursor" => &mut params.cursor,
+                _ => continue,
+            };
+            *param = Some(value.to_owned());
+        }
+        params
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Relevance,
@@ -113,12 +142,12 @@ impl Query {
                 None | Some("date") => Sort::Date,
                 Some("relevance") => Sort::Relevance,
                 Some("-date") => Sort::DateDescending,
-                Some(_) => return Err(malformed("sort is relevance, date or -date")),
+                Some(_) => return Err(malformed("sort", "is relevance, date or -date")),
             },
             available: match given(params.available).as_deref() {
                 None | Some("false") => false,
                 Some("true") => true,
-                Some(_) => return Err(malformed("available is true or false")),
+                Some(_) => return Err(malformed("available", "is true or false")),
             },
             limit: match given(params.limit) {
                 None => LIMIT_DEFAULT,
@@ -126,7 +155,7 @@ impl Query {
                     .parse()
                     .ok()
                     .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-                    .ok_or_else(|| malformed(format!("limit is 1 to {LIMIT_MAX}")))?,
+                    .ok_or_else(|| malformed("limit", format!("is 1 to {LIMIT_MAX}")))?,
             },
             q,
             category: text("category", params.category)?,
@@ -140,7 +169,7 @@ impl Query {
         };
         if let Some(cursor) = given(params.cursor) {
             let cursor = Cursor::decode(&cursor, query.digest()).filter(|cursor| query.may_follow(*cursor));
-            query.cursor = Some(cursor.ok_or_else(|| malformed("cursor belongs to another search"))?);
+            query.cursor = Some(cursor.ok_or_else(|| malformed("cursor", "belongs to another search"))?);
         }
         Ok(query)
     }
@@ -188,7 +217,7 @@ type Page = (Vec<DocAddress>, Option<Cursor>);
 
 fn by_relevance(searcher: &Searcher, search: &dyn Clause, query: &Query, total: usize) -> Result<Page, SearchError> {
     let Some(Cursor::Offset(offset)) = query.cursor.or(Some(Cursor::Offset(0))) else {
-        return Err(malformed("cursor belongs to another search"));
+        return Err(malformed("cursor", "belongs to another search"));
     };
     let top = searcher.search(search, &TopDocs::with_limit(query.limit).and_offset(offset).order_by_score())?;
     let shown = offset + top.len();
@@ -259,7 +288,7 @@ fn words(index: &Index, q: &str) -> Result<Box<dyn Clause>, SearchError> {
     let f = &index.fields;
     let words = index.words(q);
     if words.len() > WORDS_MAX {
-        return Err(malformed(format!("q has more than {WORDS_MAX} words")));
+        return Err(malformed("q", format!("has more than {WORDS_MAX} words")));
     }
     let Some((last, _)) = words.split_last() else { return Ok(Box::new(EmptyQuery)) };
     let weighted = [(f.name, 4.0), (f.performer, 3.0), (f.work, 2.0), (f.rest, 1.0)];
@@ -346,26 +375,26 @@ fn given(value: Option<String>) -> Option<String> {
     value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
-fn text(name: &str, value: Option<String>) -> Result<Option<String>, SearchError> {
+fn text(name: &'static str, value: Option<String>) -> Result<Option<String>, SearchError> {
     match given(value) {
         Some(text) if text.chars().count() > TEXT_CHARS_MAX => {
-            Err(malformed(format!("{name} has more than {TEXT_CHARS_MAX} characters")))
+            Err(malformed(name, format!("has more than {TEXT_CHARS_MAX} characters")))
         }
         value => Ok(value),
     }
 }
 
-fn date(name: &str, value: Option<String>) -> Result<Option<civil::Date>, SearchError> {
+fn date(name: &'static str, value: Option<String>) -> Result<Option<civil::Date>, SearchError> {
     let parse = |text: String| {
         // a bare date and nothing else: jiff would also take the date out of a time
         let bare = text.len() == "2026-11-28".len();
-        text.parse().ok().filter(|_| bare).ok_or_else(|| malformed(format!("{name} is a date like 2026-11-28")))
+        text.parse().ok().filter(|_| bare).ok_or_else(|| malformed(name, "is a date like 2026-11-28"))
     };
     given(value).map(parse).transpose()
 }
 
-fn malformed(what: impl Into<String>) -> SearchError {
-    SearchError::Malformed(what.into())
+fn malformed(field: &'static str, wanted: impl Into<String>) -> SearchError {
+    SearchError::Malformed { field, wanted: wanted.into() }
 }
 
 #[cfg(test)]
@@ -388,6 +417,15 @@ mod tests {
     }
 
     #[test]
+    fn every_parameter_is_read_and_strangers_are_not() {
+        let pairs = Params::NAMES.map(|name| (name, name)).into_iter().chain([("utm_source", "mail")]);
+        let read = format!("{:?}", Params::from_pairs(pairs));
+        for name in Params::NAMES {
+            assert!(read.contains(&format!("{name}: Some({name:?})")), "{read}");
+        }
+    }
+
+    #[test]
     fn refuses_what_it_does_not_understand() {
         let refused: [fn(&mut Params); 9] = [
             |p| p.sort = Some("price".into()),
@@ -403,7 +441,7 @@ mod tests {
         for change in refused {
             let params = params(change);
             let shown = format!("{params:?}");
-            assert!(matches!(Query::parse(params), Err(SearchError::Malformed(_))), "{shown}");
+            assert!(matches!(Query::parse(params), Err(SearchError::Malformed { .. })), "{shown}");
         }
     }
 }

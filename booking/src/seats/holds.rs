@@ -43,6 +43,11 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    /// Whether the same seats of the same projection are taken.
+    pub(crate) fn is_like(&self, other: &Taken) -> bool {
+        self.epoch == other.epoch && self.bitmap == other.bitmap
+    }
+
     pub(crate) fn contains(&self, ordinal: u32) -> bool {
         let byte = self.bitmap.get(ordinal as usize / 8).copied().unwrap_or(0);
         byte >> (7 - ordinal % 8) & 1 == 1

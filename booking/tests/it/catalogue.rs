@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use booking::catalogue::{
     create::{self, CreateError, NewEvent},
     import::{self, ImportReport, Rejected},
+    programme::{Performer, Programme, Work},
     venues::{self, VenueError},
 };
 use jiff::civil;
@@ -47,6 +48,7 @@ pub(crate) fn evening(venue: &str) -> NewEvent {
         prices: vec![],
         currency: "USD".to_owned(),
         capacity: None,
+        programme: Programme::default(),
     }
 }
 
@@ -166,12 +168,26 @@ async fn an_evening_at_carnegie_hall_has_a_ticket_for_every_seat() {
     venues::seed(pool).await.unwrap();
     let mut event = evening("carnegie-hall");
     event.prices = vec![("balcony".into(), 2_500)];
+    event.programme = Programme {
+        description: "Played twice.".into(),
+        performers: vec![
+            Performer { name: "City Orchestra".into(), is_group: true, role: String::new() },
+            Performer { name: "Ada Lund".into(), is_group: false, role: "conductor".into() },
+        ],
+        works: vec![Work { name: "Carnival, op. 92".into(), composer: "Antonín Dvořák".into() }],
+    };
+    // performers are shared: the second event finds those of the first
+    create::create(pool, event.clone()).await.unwrap();
     let event_id = create::create(pool, event).await.unwrap();
 
     let details = get(&fixture, &format!("/events/details/{event_id}")).await.1;
     assert_eq!(details["name"], "An Evening with Dvořák");
     assert_eq!(details["starts_at"], "2026-11-28T20:00:00-05:00");
     assert_eq!(details["seating"], "reserved");
+    assert_eq!(details["description"], "Played twice.");
+    let names: Vec<&Value> = details["performers"].as_array().unwrap().iter().map(|who| &who["name"]).collect();
+    assert_eq!(names, ["City Orchestra", "Ada Lund"]);
+    assert_eq!(details["works"][0]["composer"], "Antonín Dvořák");
     assert_eq!(details["venue"]["slug"], "carnegie-hall");
     assert_eq!(details["availability"], json!({"capacity": 2804, "available": 2804, "held": 0, "sold": 0}));
     assert_eq!(details["drop"], Value::Null);

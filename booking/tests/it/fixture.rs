@@ -84,12 +84,14 @@ impl Fixture {
                 publishable_key: PUBLISHABLE_KEY.into(),
                 webhook_secret: WEBHOOK_SECRET.into(),
                 webhook_url: Some(format!("{url}/payments/stripe/webhook")),
+                public_url: None,
             },
+            &testing::site(vec![booking::assets()]),
             clock.clone(),
             lifecycle.clone(),
         )
         .expect("the sandbox starts");
-        serve(sandbox_listener, provider, &lifecycle);
+        serve(sandbox_listener, provider.together(), &lifecycle);
 
         let generous = json!({ "per_minute": 100_000, "burst": 10_000 });
         let mut merged = json!({
@@ -135,6 +137,37 @@ impl Fixture {
             signer: Signer::new(&testing::keyring(), ISSUER).expect("keys"),
             data_dir,
         }
+    }
+
+    /// Another booking process over the same stores, with settings of its own; where it listens.
+    pub(crate) async fn beside(&self, settings: Value) -> String {
+        let mut merged = json!({
+            "stripe": {
+                "api_base": self.sandbox_url,
+                "secret_key": SECRET_KEY,
+                "publishable_key": PUBLISHABLE_KEY,
+                "webhook_secret": WEBHOOK_SECRET,
+            },
+        });
+        merge(&mut merged, settings);
+        let idle = Lifecycle::new();
+        idle.stop();
+        let deps = Deps {
+            pool: self.world.pool.clone(),
+            redis: self.world.redis.clone(),
+            keyring: testing::keyring(),
+            clock: self.clock.clone(),
+            public_url: ISSUER.to_owned(),
+            site: testing::site(vec![booking::assets()]),
+            lifecycle: idle,
+            data_dir: self.data_dir.path().join("beside"),
+        };
+        let settings = serde_json::from_value(merged).expect("booking's settings");
+        let (router, _) = booking::build(settings, deps).await.expect("booking starts");
+        let listener = listen();
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        serve(listener, router, &Lifecycle::new());
+        url
     }
 
     /// Registers an account nobody has yet and keeps its session.
@@ -270,7 +303,7 @@ impl Fixture {
     /// The fan's answer on the bank's 3-D Secure page.
     pub(crate) async fn challenge(&self, intent_id: &str, approve: bool) {
         let outcome = if approve { "approve" } else { "fail" };
-        let page = format!("{}/3ds/{intent_id}", self.sandbox_url);
+        let page = format!("{}/sandbox/3ds/{intent_id}", self.sandbox_url);
         let response = self.http.post(page).form(&[("outcome", outcome)]).send().await.expect("the bank answers");
         assert!(response.status().is_success() || response.status().is_redirection());
     }

@@ -3,6 +3,7 @@
 mod accounts;
 mod catalogue;
 mod fixture;
+mod pages;
 mod purchase;
 mod sandbox;
 mod search;

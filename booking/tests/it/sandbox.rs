@@ -97,7 +97,7 @@ async fn three_d_secure_ends_where_the_payer_says() {
         assert_eq!(asked["status"], "requires_action");
         let page = asked["next_action"]["redirect_to_url"]["url"].as_str().expect("the bank's page").to_owned();
         let html = bank.http.get(&page).send().await.expect("answers").text().await.expect("text");
-        assert!(html.contains("125.00 USD") && html.contains("<form method=\"post\">"), "{html}");
+        assert!(html.contains("$125.00") && html.contains("<form method=\"post\""), "{html}");
 
         let answer = bank.http.post(&page).form(&[("outcome", outcome)]).send().await.expect("answers");
         assert_eq!(answer.status(), 303);
@@ -111,6 +111,20 @@ async fn three_d_secure_ends_where_the_payer_says() {
         let html = bank.http.get(&page).send().await.expect("answers").text().await.expect("text");
         assert!(html.contains("Nothing to approve"), "{html}");
     }
+}
+
+#[tokio::test]
+async fn a_bank_beside_the_shop_is_reached_and_left_on_the_shops_origin() {
+    let bank = Bank::seen_at("http://shop.test/").await;
+    let id = bank.created(PRICE).await;
+    let asked = bank.confirm(&id, "pm_card_authenticationRequired").await.1;
+    let page = asked["next_action"]["redirect_to_url"]["url"].as_str().expect("the bank's page").to_owned();
+    let path = page.strip_prefix("http://shop.test").expect("the origin payers see");
+    let answer = bank.http.post(format!("{}{path}", bank.url)).form(&[("outcome", "approve")]).send().await;
+    let answer = answer.expect("answers");
+    // a payer who knows the shop by another name stays where the cookies are
+    let back = answer.headers()["location"].to_str().expect("ASCII");
+    assert!(back.starts_with("/back?payment_intent=pi_"), "{back}");
 }
 
 #[tokio::test]

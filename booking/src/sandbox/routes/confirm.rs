@@ -47,7 +47,8 @@ pub(super) async fn confirm(
         return Err(ApiError::unfit("return_url", "Not a valid URL."));
     }
     form.done()?;
-    let challenge_url = format!("{}/3ds/{id}", origin(&headers));
+    let public_url = provider.settings().public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+    let challenge_url = format!("{}/sandbox/3ds/{id}", public_url.unwrap_or_else(|| origin(&headers)));
     let change = Change::Confirm { payment_method, return_url, challenge_url };
     Ok(provider.run(Command::Change { intent: id, change }, key).await)
 }

@@ -19,6 +19,7 @@ pub(crate) struct Bank {
     lifecycle: Lifecycle,
     folder: tempfile::TempDir,
     webhook_url: Option<String>,
+    public_url: Option<String>,
 }
 
 impl Bank {
@@ -29,10 +30,16 @@ impl Bank {
     /// Sends its events to `webhook_url`.
     pub(crate) async fn telling(webhook_url: Option<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self::over(folder, webhook_url)
+        Self::over(folder, webhook_url, None)
     }
 
-    fn over(folder: tempfile::TempDir, webhook_url: Option<String>) -> Self {
+    /// Its page stands on this origin, for whoever pays.
+    pub(crate) async fn seen_at(public_url: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::over(folder, None, Some(public_url.to_owned()))
+    }
+
+    fn over(folder: tempfile::TempDir, webhook_url: Option<String>, public_url: Option<String>) -> Self {
         let lifecycle = Lifecycle::new();
         let ledger = folder.path().join("ledger.jsonl");
         let settings = Settings {
@@ -41,8 +48,10 @@ impl Bank {
             publishable_key: PUBLISHABLE_KEY.to_owned(),
             webhook_secret: WEBHOOK_SECRET.into(),
             webhook_url: webhook_url.clone(),
+            public_url: public_url.clone(),
         };
-        let router = sandbox::build(settings, Clock::system(), lifecycle.clone()).expect("starts");
+        let site = shared::testing::site(vec![booking::assets()]);
+        let router = sandbox::build(settings, &site, Clock::system(), lifecycle.clone()).expect("starts").together();
         let listener = fixture::listen();
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         fixture::serve(listener, router, &lifecycle);
@@ -51,7 +60,7 @@ impl Bank {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client");
-        Self { url, http, ledger, lifecycle, folder, webhook_url }
+        Self { url, http, ledger, lifecycle, folder, webhook_url, public_url }
     }
 
     /// Stops, lets `meanwhile` at the ledger, and starts again.
@@ -60,7 +69,7 @@ impl Bank {
         drop(self.http);
         self.lifecycle.wait(Duration::from_secs(5)).await.expect("stops well");
         meanwhile(&self.ledger);
-        Self::over(self.folder, self.webhook_url)
+        Self::over(self.folder, self.webhook_url, self.public_url)
     }
 
     pub(crate) async fn send(&self, path: &str, form: &[(&str, &str)], key: Option<&str>) -> reqwest::Response {

@@ -55,8 +55,9 @@ async fn damage_in_the_middle_is_not_passed_over() {
         publishable_key: "pk".to_owned(),
         webhook_secret: "whsec".into(),
         webhook_url: None,
+        public_url: None,
     };
-    let refused = sandbox::build(settings, Clock::system(), Lifecycle::new()).expect_err("refuses to start");
+    let refused = sandbox::build(settings, &site(), Clock::system(), Lifecycle::new()).expect_err("refuses to start");
     assert!(format!("{refused:#}").contains("line 1 cannot be read"), "{refused:#}");
 }
 
@@ -69,7 +70,12 @@ async fn two_processes_do_not_share_a_ledger() {
         publishable_key: "pk".to_owned(),
         webhook_secret: "whsec".into(),
         webhook_url: None,
+        public_url: None,
     };
-    let refused = sandbox::build(settings, Clock::system(), Lifecycle::new()).expect_err("refuses to start");
+    let refused = sandbox::build(settings, &site(), Clock::system(), Lifecycle::new()).expect_err("refuses to start");
     assert!(format!("{refused:#}").contains("another process uses it"), "{refused:#}");
+}
+
+fn site() -> shared::pages::Site {
+    shared::testing::site(vec![booking::assets()])
 }

@@ -1,0 +1,92 @@
+// The event's sale, live: asks the line's pulse every few seconds while somebody looks, and takes over what the
+// server says of the sale when something has changed. Words are written by the server only.
+import { say, text } from "../shared/page.js";
+
+const everyMs = 4_000;
+const jitterMs = 2_000;
+const sale = document.querySelector("[data-pulse]");
+// The page is counted anew a moment after the line: what changed is fetched on this turn and on the next.
+const turnsAfterChange = 2;
+let known, timer, asking = false, turnsLeft = 0;
+
+/** The parts of the page that may change, from a fresh copy of it. */
+async function takeOver() {
+  // not the copy the browser keeps: that may be shown for seconds after it has grown old
+  const response = await fetch(location.pathname, { cache: "no-cache" });
+  if (!response.ok) return;
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const other = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+    if (other && !sameWords(part, other)) replace(part, other);
+  }
+}
+
+const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
+
+function sameWords(ours, other) {
+  const counted = ours.querySelector("[data-countdown]");
+  const theirs = other.querySelector("[data-countdown]");
+  // a countdown differs by its nature: it counts by its end
+  if (counted && theirs && counted.dataset.countdown === theirs.dataset.countdown) text(theirs, counted.textContent);
+  return words(ours) === words(other);
+}
+
+function replace(part, other) {
+  const wasFocused = part.contains(document.activeElement);
+  const before = words(part.querySelector(".badge") ?? part);
+  part.replaceChildren(...other.childNodes);
+  const after = words(part.querySelector(".badge") ?? part);
+  if (part.dataset.live === "sale" && before !== after) say(after);
+  if (wasFocused) part.querySelector("button, a")?.focus();
+}
+
+function show(pulse) {
+  const waiting = sale.querySelector("[data-waiting]");
+  if (!waiting) return;
+  const count = pulse.state === "scheduled" ? pulse.lobby : pulse.waiting;
+  if (!count) return text(waiting, pulse.state === "scheduled" ? "Nobody is in the lobby yet" : "Nobody is waiting");
+  const number = new Intl.NumberFormat(document.documentElement.lang).format(count);
+  text(waiting, pulse.state === "scheduled" ? `${number} in the lobby` : `${number} waiting in line`);
+}
+
+/** The server's clock, for the countdown: this page may come out of a cache. */
+function setClock(response) {
+  const countdown = sale.querySelector("[data-countdown]");
+  const date = Date.parse(response.headers.get("date"));
+  if (countdown && !countdown.dataset.now && date) countdown.dataset.now = new Date(date).toISOString();
+}
+
+async function ask() {
+  if (asking || document.hidden) return;
+  asking = true;
+  try {
+    const response = await fetch(sale.dataset.pulse);
+    if (response.ok) {
+      setClock(response);
+      const pulse = await response.json();
+      const now = [pulse.state, pulse.sold_out, pulse.opens_at, pulse.held, pulse.sold].join();
+      if (known !== undefined && known !== now) turnsLeft = turnsAfterChange;
+      known = now;
+      if (turnsLeft-- > 0) await takeOver();
+      turnsLeft = Math.max(0, turnsLeft);
+      show(pulse);
+    }
+  } catch {
+    // no network: what is shown stays, and the next turn asks again
+  } finally {
+    asking = false;
+    schedule();
+  }
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(ask, everyMs + Math.random() * jitterMs);
+}
+
+if (sale) {
+  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : ask()));
+  // the server opens the sale at the same moment; spread, so that the whole world does not ask at once
+  sale.addEventListener("countdown-end", () => setTimeout(ask, 500 + Math.random() * jitterMs));
+  ask();
+}

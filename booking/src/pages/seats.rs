@@ -1,0 +1,270 @@
+//! `/e/{event_id}/seats`: everybody may look; who has been let in chooses, and the choice is a checkout.
+
+mod choice;
+mod hall;
+mod refusal;
+
+use admission::ids::DropId;
+use askama::Template;
+use axum::{
+    extract::{RawQuery, State},
+    response::{IntoResponse as _, Response},
+};
+use form_urlencoded::byte_serialize;
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use shared::{
+    encoding::{base64url, hex, random, sha256},
+    json::Path,
+    pages::{self, Form, Site, see_other},
+    problem::Problem,
+};
+use uuid::Uuid;
+
+use self::{
+    choice::Choice,
+    hall::{Hall, RowLine, ZoneLine},
+    refusal::{Notice, Step},
+};
+use super::words::{self, When};
+use crate::{
+    app::App,
+    catalogue::details::Details,
+    error::Error,
+    extract::{Admitted, Fan, IdempotencyKey},
+    purchase::{
+        bookings,
+        checkout::{self, Buyer, Order, SeatWish},
+        idempotency::Key,
+        sale,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "seats.html")]
+struct Page<'a> {
+    site: Site,
+    details: &'a Details,
+    when: When,
+    hall: &'a Hall,
+    choice: &'a Choice,
+    /// Until when the fan may choose; none may only look.
+    until: Option<Timestamp>,
+    now: Timestamp,
+    notice: Option<Notice>,
+    /// A booking of this place that waits for its payment.
+    open_booking: Option<Uuid>,
+    /// Tickets one may take at once.
+    max: u32,
+    zone_name: String,
+    zones: Vec<ZoneLine>,
+    rows: Vec<RowLine>,
+    /// Chosen seats that are not among the rows shown.
+    elsewhere: Vec<&'a String>,
+    total: String,
+    /// Nothing, as money: scripts write amounts like it.
+    nothing: String,
+    key: String,
+}
+
+impl Page<'_> {
+    /// Where to queue for this event.
+    fn line(&self) -> Option<&str> {
+        let drop = self.details.drop.as_ref().filter(|drop| drop.state != "ended")?;
+        Some(&drop.queue)
+    }
+}
+
+/// Nothing is held and nobody is let in by looking.
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(event_id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let details = details(&app, &event_id).await?;
+    let hall = Hall::load(&app, &details).await?;
+    let fields = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()).into_owned();
+    let choice = Choice::read(fields, |label| hall.knows(label));
+    if choice.key.is_some() {
+        // the form asked for another zone: an address without the form's key is shorter and safe to keep
+        return Ok(see_other(&choice.path(details.event.event_id)));
+    }
+    let admitted = admitted(&app, &headers, &details);
+    // looking needs no account, and goes on while nobody can say whose session it is
+    let fan = Fan::of(&app, &headers).await.ok();
+    let open_booking = match (&fan, &admitted) {
+        (Some(_), Ok(admitted)) => open_booking(&app, admitted).await,
+        _ => None,
+    };
+    let seen = Seen { details: &details, hall: &hall, choice: &choice, admitted: &admitted, open_booking };
+    let notice = match &admitted {
+        // what there is to say of somebody without a place the page says by itself
+        Ok(_) | Err(Error::AdmissionMissing) => None,
+        Err(error) => refusal::words(error),
+    };
+    seen.page(&app, notice).await
+}
+
+/// The checkout, by the same function as the API's.
+pub(super) async fn choose(
+    State(app): State<App>,
+    Path(event_id): Path<String>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let details = details(&app, &event_id).await?;
+    let hall = Hall::load(&app, &details).await?;
+    let mut choice = Choice::read(fields, |label| hall.knows(label));
+    let admitted = admitted(&app, &headers, &details);
+    let outcome = match &admitted {
+        Ok(admitted) => match Fan::of(&app, &headers).await {
+            Ok(fan) => hold(&app, &fan, admitted, &details, &choice).await,
+            Err(Error::SessionMissing | Error::SessionInvalid) => {
+                return Ok(see_other(&sign_in(&choice.path(details.event.event_id))));
+            }
+            Err(error) => Err(error),
+        },
+        Err(_) => Err(Error::AdmissionMissing),
+    };
+    let error = match (outcome, &admitted) {
+        (Ok(booking_id) | Err(Error::BookingOpen { booking_id }), _) => {
+            return Ok(see_other(&format!("/checkout/{booking_id}")));
+        }
+        // why one is outside says more than that one is
+        (Err(_), Err(Error::Admission(expired))) => Error::Admission(*expired),
+        (Err(error), _) => error,
+    };
+    let Some(notice) = refusal::words(&error) else { return Err(error.into()) };
+    if let Error::SeatsTaken { seats } = &error {
+        choice.seats.retain(|label| !seats.contains(label));
+    }
+    let status = Problem::from(error).status();
+    let seen = Seen { details: &details, hall: &hall, choice: &choice, admitted: &admitted, open_booking: None };
+    Ok((status, seen.page(&app, Some(notice)).await?).into_response())
+}
+
+/// Where to sign in and come back from.
+pub(super) fn sign_in(path: &str) -> String {
+    format!("/account?next={}", byte_serialize(path.as_bytes()).collect::<String>())
+}
+
+async fn details(app: &App, event_id: &str) -> Result<std::sync::Arc<Details>, Error> {
+    let event_id: Uuid = event_id.parse().map_err(|_| Error::EventUnknown)?;
+    app.details.of(&app.pool, event_id).await?.ok_or(Error::EventUnknown)
+}
+
+/// Into the event's drop.
+fn admitted(app: &App, headers: &HeaderMap, details: &Details) -> Result<Admitted, Error> {
+    let drop = details.drop.as_ref().filter(|drop| drop.state != "ended").ok_or(Error::NotOnSale)?;
+    let drop = DropId::parse(&drop.drop_id).ok_or(Error::NotOnSale)?;
+    Admitted::into_drop(app, headers, &drop)
+}
+
+async fn open_booking(app: &App, admitted: &Admitted) -> Option<Uuid> {
+    let (drop, place) = (admitted.admission.drop.as_str(), admitted.admission.place.to_string());
+    let open = bookings::open_of_place(&app.pool, drop, &place).await;
+    open.inspect_err(|error| tracing::warn!(%error, "whether a place has an open booking")).ok().flatten()
+}
+
+async fn hold(app: &App, fan: &Fan, admitted: &Admitted, details: &Details, choice: &Choice) -> Result<Uuid, Error> {
+    let seats = if choice.best {
+        let quantity = choice.quantity.unwrap_or_default();
+        SeatWish::Best { quantity, tier: choice.tier.clone(), zone: None }
+    } else {
+        SeatWish::Named(choice.seats.clone())
+    };
+    let order = Order { event_id: details.event.event_id, seats };
+    let (key, fingerprint) = key(choice, &order);
+    let key = IdempotencyKey::parse(&key).ok_or_else(|| Error::WrongType("key".to_owned()))?;
+    let key = Key { user_id: fan.user_id, key: key.as_str(), fingerprint };
+    let answer = checkout::checkout(app, &Buyer { admission: &admitted.admission, key }, &order).await?;
+    let made: Made = serde_json::from_str(&answer.body).map_err(anyhow::Error::from)?;
+    Ok(made.booking_id)
+}
+
+#[derive(serde::Deserialize)]
+struct Made {
+    booking_id: Uuid,
+}
+
+/// The page's key with a hash of what is asked for: pressing twice asks once, and choosing anew on a page that was
+/// used before (the browser's Back) asks anew.
+fn key(choice: &Choice, order: &Order) -> (String, [u8; 32]) {
+    let mut parts: Vec<String> = vec!["POST /e/seats".to_owned(), order.event_id.to_string()];
+    match &order.seats {
+        SeatWish::Named(labels) => {
+            let mut labels = labels.clone();
+            labels.sort_unstable();
+            parts.extend(labels);
+        }
+        SeatWish::Best { quantity, tier, .. } => {
+            parts.extend([format!("best {quantity}"), tier.clone().unwrap_or_default()]);
+        }
+    }
+    let bytes: Vec<&[u8]> = parts.iter().flat_map(|part| [part.as_bytes(), b"\n".as_slice()]).collect();
+    let fingerprint = sha256(&bytes);
+    let page: String = choice.key.as_deref().unwrap_or_default().chars().take(64).collect();
+    (format!("page.{page}.{}", hex(&fingerprint[..8])), fingerprint)
+}
+
+/// What one look at the page is about.
+struct Seen<'a> {
+    details: &'a Details,
+    hall: &'a Hall,
+    choice: &'a Choice,
+    admitted: &'a Result<Admitted, Error>,
+    open_booking: Option<Uuid>,
+}
+
+impl Seen<'_> {
+    async fn page(self, app: &App, notice: Option<Notice>) -> Result<Response, Problem> {
+        let Seen { details, hall, choice, admitted, open_booking } = self;
+        let of_drop = sale::of_event(&app.pool, details.event.event_id).await;
+        let of_drop = of_drop.ok().and_then(|sale| u32::try_from(sale.max_per_fan).ok());
+        let zone = hall.zone_to_show(choice.zone.as_deref(), &choice.seats);
+        let rows = zone.map(|zone| hall.rows(zone, &choice.seats)).unwrap_or_default();
+        let listed = |label: &String| rows.iter().any(|row| row.seats.iter().any(|seat| seat.label == *label));
+        let page = Page {
+            site: app.site.clone(),
+            when: words::when(&details.event),
+            until: admitted.as_ref().ok().map(|admitted| admitted.admission.expires_at),
+            now: app.clock.now(),
+            notice,
+            open_booking,
+            max: of_drop.unwrap_or(u32::MAX).min(app.settings.tickets_max).max(1),
+            zone_name: zone.map(|zone| zone.name.clone()).unwrap_or_default(),
+            zones: hall.zones(zone),
+            elsewhere: choice.seats.iter().filter(|label| !listed(label)).collect(),
+            rows,
+            total: hall.money(hall.total(&choice.seats)),
+            nothing: hall.money(0),
+            key: base64url(&random::<16>()),
+            details,
+            hall,
+            choice,
+        };
+        Ok((StatusCode::OK, pages::page(&page)).into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(seats: &[&str]) -> Order {
+        let seats = seats.iter().map(|label| (*label).to_owned()).collect();
+        Order { event_id: Uuid::nil(), seats: SeatWish::Named(seats) }
+    }
+
+    #[test]
+    fn the_same_seats_on_the_same_page_are_the_same_wish() {
+        let page = |key: &str| Choice { key: Some(key.to_owned()), ..Choice::default() };
+        let one = key(&page("k"), &order(&["A-1", "A-2"]));
+        assert_eq!(one, key(&page("k"), &order(&["A-2", "A-1"])));
+        assert_ne!(one.0, key(&page("k"), &order(&["A-1"])).0);
+        assert_ne!(one.0, key(&page("other"), &order(&["A-1", "A-2"])).0);
+        assert!(IdempotencyKey::parse(&key(&page(&"k".repeat(500)), &order(&[])).0).is_some());
+        assert!(IdempotencyKey::parse(&key(&page("ü"), &order(&[])).0).is_none(), "refused, not cut");
+    }
+}

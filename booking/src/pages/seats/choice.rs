@@ -1,0 +1,97 @@
+//! What a fan has chosen so far, out of an address or a form.
+
+use form_urlencoded::byte_serialize;
+use uuid::Uuid;
+
+/// Seats looked at, more than any booking may have.
+const SEATS_MAX: usize = 64;
+
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Choice {
+    /// Labels, in the order they were chosen.
+    pub(super) seats: Vec<String>,
+    /// The part of the hall whose seats are listed.
+    pub(super) zone: Option<String>,
+    /// Set when we are to find the seats.
+    pub(super) best: bool,
+    pub(super) quantity: Option<i64>,
+    pub(super) tier: Option<String>,
+    /// Made with the page, so that pressing twice is asking once.
+    pub(super) key: Option<String>,
+}
+
+impl Choice {
+    /// Fields of a query or a form. What is not known or makes no sense is as good as not there; `knows` says
+    /// which labels there are.
+    pub(super) fn read(fields: impl IntoIterator<Item = (String, String)>, knows: impl Fn(&str) -> bool) -> Self {
+        let mut choice = Self::default();
+        for (name, value) in fields {
+            if value.is_empty() {
+                continue;
+            }
+            match name.as_str() {
+                "seats" if knows(&value) => choice.add(value),
+                "seats" => value.split(',').filter(|label| knows(label)).for_each(|label| choice.add(label.to_owned())),
+                "zone" => choice.zone = Some(value),
+                "best" => choice.best = true,
+                "quantity" => choice.quantity = value.parse().ok(),
+                "tier" => choice.tier = Some(value),
+                "key" => choice.key = Some(value),
+                _ => {}
+            }
+        }
+        choice
+    }
+
+    fn add(&mut self, label: String) {
+        if self.seats.len() < SEATS_MAX && !self.seats.contains(&label) {
+            self.seats.push(label);
+        }
+    }
+
+    /// The page with this choice made, to come back to.
+    pub(super) fn path(&self, event_id: Uuid) -> String {
+        let mut query = Vec::new();
+        let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+        let (plain, odd): (Vec<&String>, Vec<&String>) = self.seats.iter().partition(|label| !label.contains(','));
+        if !plain.is_empty() {
+            query.push(format!("seats={}", plain.into_iter().map(|label| encode(label)).collect::<Vec<_>>().join(",")));
+        }
+        query.extend(odd.into_iter().map(|label| format!("seats={}", encode(label))));
+        for (name, value) in [("zone", &self.zone), ("tier", &self.tier)] {
+            query.extend(value.as_ref().map(|value| format!("{name}={}", encode(value))));
+        }
+        query.extend(self.quantity.map(|quantity| format!("quantity={quantity}")));
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        format!("/e/{event_id}/seats{query}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Choice {
+        Choice::read(form_urlencoded::parse(query.as_bytes()).into_owned(), |label| {
+            ["A-1", "A-2", "A 3", "B,1", "Ä&1"].contains(&label)
+        })
+    }
+
+    #[test]
+    fn seats_come_one_by_one_or_with_commas() {
+        assert_eq!(read("seats=A-1,A-2,nothing&seats=A-1&zone=&quantity=x").seats, ["A-1", "A-2"]);
+        assert_eq!(read("seats=B%2C1").seats, ["B,1"], "a label may hold one itself");
+    }
+
+    #[test]
+    fn a_choice_survives_the_way_through_an_address() {
+        let mut choice = read("seats=A-2&seats=A+3&seats=%C3%84%261&zone=left&tier=x&quantity=3");
+        let path = choice.path(Uuid::nil());
+        assert!(shared::pages::local_path(&path).is_some(), "{path}");
+        assert_eq!(read(path.split_once('?').unwrap().1), choice);
+        choice.seats = vec!["B,1".to_owned(), "A-1".to_owned()];
+        let again = read(choice.path(Uuid::nil()).split_once('?').unwrap().1);
+        assert_eq!(again.seats, ["A-1", "B,1"]);
+        assert_eq!(Choice::default().path(Uuid::nil()), format!("/e/{}/seats", Uuid::nil()));
+    }
+}

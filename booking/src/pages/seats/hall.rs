@@ -1,0 +1,224 @@
+//! The hall as the page shows it: prices, zones and rows with what is free of them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Serialize;
+
+use crate::{
+    app::App,
+    catalogue::{availability::Availability, details::Details},
+    error::Error,
+    pages::words,
+    seats::{
+        plan::{Plan, Zone},
+        snapshot::{Snapshot, Status},
+    },
+};
+
+/// Colours there are for tiers (`--tier-0` …).
+const COLOURS: usize = 8;
+
+/// All that is read for one page.
+pub(super) struct Hall {
+    pub(super) snapshot: Arc<Snapshot>,
+    /// `None` for general admission.
+    pub(super) plan: Option<Arc<Plan>>,
+    pub(super) tiers: Vec<Tier>,
+    pub(super) currency: String,
+    packed: Vec<u8>,
+}
+
+/// A price, in the layout's order.
+pub(super) struct Tier {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) colour: usize,
+    /// Minor units.
+    pub(super) amount: i64,
+    pub(super) price: String,
+    pub(super) left: u64,
+}
+
+/// What scripts are told of a price.
+#[derive(Serialize)]
+struct TierFacts<'a> {
+    tier: &'a str,
+    name: &'a str,
+    amount: i64,
+    price: &'a str,
+    colour: usize,
+}
+
+pub(super) struct ZoneLine {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// From, or the only one.
+    pub(super) price: String,
+    pub(super) colours: Vec<usize>,
+    pub(super) left: usize,
+    pub(super) is_shown: bool,
+}
+
+pub(super) struct RowLine {
+    pub(super) name: String,
+    /// Where all seats of the row cost the same.
+    pub(super) price: Option<String>,
+    pub(super) seats: Vec<SeatLine>,
+}
+
+pub(super) struct SeatLine {
+    pub(super) label: String,
+    pub(super) number: u32,
+    pub(super) colour: usize,
+    /// Where the row has several prices.
+    pub(super) price: Option<String>,
+    pub(super) is_free: bool,
+    pub(super) is_chosen: bool,
+}
+
+impl Hall {
+    /// # Errors
+    /// `EventUnknown`, `Unavailable`
+    pub(super) async fn load(app: &App, details: &Details) -> Result<Self, Error> {
+        let event = &details.event;
+        let snapshot = app.snapshots.of(&app.pool, event.event_id).await?.ok_or(Error::EventUnknown)?;
+        let available = app.availabilities.of(&app.pool, event.event_id).await?;
+        let available = available.ok_or_else(|| Error::Unavailable(anyhow::anyhow!("no availability is known")))?;
+        let plan = match &snapshot.layout {
+            Some(path) => Some(app.plans.of(&app.pool, &app.layouts, path).await?),
+            None => None,
+        };
+        // our own encoding: it decodes
+        let packed = STANDARD.decode(&snapshot.statuses).unwrap_or_default();
+        let tiers = tiers(details, &available);
+        Ok(Self { snapshot, plan, tiers, currency: event.currency.clone(), packed })
+    }
+
+    pub(super) fn money(&self, amount: i64) -> String {
+        words::money(amount, &self.currency)
+    }
+
+    pub(super) fn is_free(&self, ordinal: u32) -> bool {
+        let byte = self.packed.get(ordinal as usize / 4).copied().unwrap_or(u8::MAX);
+        byte >> (ordinal % 4 * 2) & 0b11 == Status::Available as u8
+    }
+
+    fn tier(&self, id: &str) -> Option<&Tier> {
+        self.tiers.iter().find(|tier| tier.id == id)
+    }
+
+    pub(super) fn knows(&self, label: &str) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.ordinal(label).is_some())
+    }
+
+    /// What the chosen seats cost together, in minor units.
+    pub(super) fn total(&self, labels: &[String]) -> i64 {
+        let price = |label: &String| {
+            let plan = self.plan.as_ref()?;
+            Some(self.tier(&plan.seat(plan.ordinal(label)?)?.tier)?.amount)
+        };
+        labels.iter().filter_map(price).sum()
+    }
+
+    /// For scripts.
+    pub(super) fn tier_facts(&self) -> String {
+        let facts = self.tiers.iter().map(|tier| TierFacts {
+            tier: &tier.id,
+            name: &tier.name,
+            amount: tier.amount,
+            price: &tier.price,
+            colour: tier.colour,
+        });
+        serde_json::to_string(&facts.collect::<Vec<_>>()).unwrap_or_default()
+    }
+
+    /// The zone to list: the one asked for, else where the chosen seats are, else the first with a free seat.
+    pub(super) fn zone_to_show(&self, asked: Option<&str>, chosen: &[String]) -> Option<&Zone> {
+        let plan = self.plan.as_deref()?;
+        let of_seat = |label: &String| {
+            let ordinal = plan.ordinal(label)? as usize;
+            plan.zones.iter().find(|zone| zone.rows.iter().any(|row| row.seats.contains(&ordinal)))
+        };
+        let free = || plan.zones.iter().find(|zone| self.left(zone) > 0);
+        asked
+            .and_then(|id| plan.zone(id))
+            .or_else(|| of_seat(chosen.first()?))
+            .or_else(free)
+            .or_else(|| plan.zones.first())
+    }
+
+    pub(super) fn zones(&self, shown: Option<&Zone>) -> Vec<ZoneLine> {
+        let line = |zone: &Zone| {
+            let tiers: Vec<&Tier> = zone.tiers.iter().filter_map(|tier| self.tier(tier)).collect();
+            let lowest = tiers.iter().map(|tier| tier.amount).min().unwrap_or_default();
+            let several = tiers.iter().any(|tier| tier.amount != lowest);
+            ZoneLine {
+                id: zone.id.clone(),
+                name: zone.name.clone(),
+                price: if several { format!("from {}", self.money(lowest)) } else { self.money(lowest) },
+                colours: tiers.iter().map(|tier| tier.colour).collect(),
+                left: self.left(zone),
+                is_shown: shown.is_some_and(|shown| shown.id == zone.id),
+            }
+        };
+        self.plan.as_ref().map(|plan| plan.zones.iter().map(line).collect()).unwrap_or_default()
+    }
+
+    fn left(&self, zone: &Zone) -> usize {
+        let seats = zone.rows.iter().flat_map(|row| row.seats.clone());
+        seats.filter(|seat| u32::try_from(*seat).is_ok_and(|seat| self.is_free(seat))).count()
+    }
+
+    pub(super) fn rows(&self, zone: &Zone, chosen: &[String]) -> Vec<RowLine> {
+        let chosen: HashMap<&str, ()> = chosen.iter().map(|label| (label.as_str(), ())).collect();
+        zone.rows
+            .iter()
+            .map(|row| {
+                let mut seats: Vec<SeatLine> = row.seats.clone().filter_map(|seat| self.seat(seat, &chosen)).collect();
+                let first = seats.first().and_then(|seat| seat.price.clone());
+                let same = seats.iter().all(|seat| seat.price == first);
+                if same {
+                    seats.iter_mut().for_each(|seat| seat.price = None);
+                }
+                RowLine { name: row.name.clone(), price: first.filter(|_| same), seats }
+            })
+            .collect()
+    }
+
+    fn seat(&self, ordinal: usize, chosen: &HashMap<&str, ()>) -> Option<SeatLine> {
+        let ordinal = u32::try_from(ordinal).ok()?;
+        let seat = self.plan.as_ref()?.seat(ordinal)?;
+        let tier = self.tier(&seat.tier);
+        let is_free = self.is_free(ordinal);
+        Some(SeatLine {
+            label: seat.seat.clone(),
+            number: seat.number,
+            colour: tier.map_or(0, |tier| tier.colour),
+            price: tier.map(|tier| tier.price.clone()),
+            is_free,
+            is_chosen: is_free && chosen.contains_key(seat.seat.as_str()),
+        })
+    }
+}
+
+fn tiers(details: &Details, available: &Availability) -> Vec<Tier> {
+    let place = |tier: &str| details.tiers.get(tier).map_or(usize::MAX, |name| name.position);
+    let mut tiers: Vec<Tier> = available
+        .tiers
+        .iter()
+        .map(|tier| Tier {
+            id: tier.tier.clone(),
+            name: details.tiers.get(&tier.tier).map_or_else(|| tier.tier.clone(), |name| name.name.clone()),
+            colour: place(&tier.tier),
+            amount: tier.price,
+            price: words::money(tier.price, &details.event.currency),
+            left: tier.available,
+        })
+        .collect();
+    tiers.sort_by_key(|tier| tier.colour); // stable: dearest first where a layout names no order
+    for (place, tier) in tiers.iter_mut().enumerate() {
+        tier.colour = if tier.colour == usize::MAX { place } else { tier.colour } % COLOURS;
+    }
+    tiers
+}
