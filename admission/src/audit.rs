@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::{FromRow, PgExecutor, PgPool};
 
+use crate::ids::DropId;
+
 /// A line of the audit.
 #[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
 #[schema(as = AuditEntry)]
@@ -44,25 +46,43 @@ pub async fn write<'e>(
     Ok(())
 }
 
-/// The newest `limit` entries older than `before`.
-pub async fn list(pool: &PgPool, before: Option<i64>, limit: u32) -> sqlx::Result<Vec<Entry>> {
+/// The newest `limit` entries older than `before`, of everything or of one subject.
+pub async fn list(pool: &PgPool, subject: Option<&str>, before: Option<i64>, limit: u32) -> sqlx::Result<Vec<Entry>> {
     let rows = sqlx::query_as::<_, Row>(
         "SELECT audit_id, at, actor, action, subject, detail FROM audit \
-          WHERE $1::bigint IS NULL OR audit_id < $1 ORDER BY audit_id DESC LIMIT $2",
+          WHERE ($1::text IS NULL OR subject = $1) AND ($2::bigint IS NULL OR audit_id < $2) \
+          ORDER BY audit_id DESC LIMIT $3",
     )
+    .bind(subject)
     .bind(before)
     .bind(i64::from(limit))
     .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Entry {
-            audit_id: row.audit_id,
-            at: row.at.to_jiff(),
-            actor: row.actor,
-            action: row.action,
-            subject: row.subject,
-            detail: row.detail,
-        })
-        .collect())
+    Ok(rows.into_iter().map(Row::read).collect())
+}
+
+/// The rates a drop was given, newest first, up to 20: what "back to the one before" means, whoever set it.
+pub(crate) async fn rates(pool: &PgPool, drop: &DropId) -> sqlx::Result<Vec<i32>> {
+    sqlx::query_scalar(
+        "SELECT rate FROM (SELECT audit_id, \
+                (coalesce(detail->'rate_per_minute', detail->'settings'->'rate_per_minute'))::integer AS rate \
+           FROM audit WHERE subject = $1 AND action IN ('drop.create', 'drop.set')) AS changes \
+          WHERE rate IS NOT NULL ORDER BY audit_id DESC LIMIT 20",
+    )
+    .bind(drop.as_str())
+    .fetch_all(pool)
+    .await
+}
+
+impl Row {
+    fn read(self) -> Entry {
+        Entry {
+            audit_id: self.audit_id,
+            at: self.at.to_jiff(),
+            actor: self.actor,
+            action: self.action,
+            subject: self.subject,
+            detail: self.detail,
+        }
+    }
 }

@@ -37,6 +37,7 @@ pub fn admission() -> Credential {
 
 /// A signed-in operator.
 pub(crate) fn operator() -> Credential {
-    let description = "An operator's session, from `POST /ops/api/sessions`.";
+    let description = "An operator's session, from `POST /ops/api/sessions`; in browsers the cookie \
+                       `__Host-onsale-operator`. Writes by cookie must come from our own pages.";
     Credential::bearer("operator", description, &[(401, "session-missing, session-invalid")])
 }

@@ -34,6 +34,7 @@ mod app;
 mod error;
 mod extract;
 mod openapi;
+mod pages;
 mod routes;
 mod settings;
 

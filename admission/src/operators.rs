@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::password::Passwords;
 
 /// A working day.
-const SESSION: Duration = Duration::from_secs(12 * 3_600);
+pub(crate) const SESSION: Duration = Duration::from_secs(12 * 3_600);
 
 /// A signed-in operator.
 #[derive(Debug, Clone)]
@@ -109,6 +109,17 @@ pub async fn sign_in(
         .execute(pool)
         .await?;
     Ok(Some(base64url(&token)))
+}
+
+/// Ends a session: its token is of no use to anybody afterwards. Sessions that are over by themselves go with it.
+pub async fn sign_out(pool: &PgPool, token: &str, now: Timestamp) -> Result<(), OperatorError> {
+    let token_hash = from_base64url_exact::<32>(token).map(|token| sha256(&[&token]));
+    sqlx::query("DELETE FROM operator_sessions WHERE token_hash = $1 OR expires_at <= $2")
+        .bind(token_hash.as_ref().map(|hash| &hash[..]))
+        .bind(now.to_sqlx())
+        .execute(pool)
+        .await?;
+    Ok(())
 }
 
 /// The operator a token belongs to.

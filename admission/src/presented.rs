@@ -13,6 +13,7 @@ pub fn admission_cookie(drop: &DropId) -> String {
 }
 
 pub const SESSION_COOKIE: &str = "__Host-onsale-session";
+pub(crate) const OPERATOR_COOKIE: &str = "__Host-onsale-operator";
 
 /// The visitor secret as sent, and whether in a header: such a client keeps it itself.
 pub fn visitor(headers: &HeaderMap) -> Option<(String, bool)> {
@@ -28,6 +29,11 @@ pub fn pass(headers: &HeaderMap) -> Option<String> {
 /// A fan's session token.
 pub fn session(headers: &HeaderMap) -> Option<String> {
     bearer(headers).or_else(|| cookies::get(headers, SESSION_COOKIE))
+}
+
+/// An operator's session token.
+pub(crate) fn operator(headers: &HeaderMap) -> Option<String> {
+    bearer(headers).or_else(|| cookies::get(headers, OPERATOR_COOKIE))
 }
 
 /// `Authorization: Bearer <token>` (RFC 6750); another scheme is a token nobody accepts.
@@ -50,12 +56,15 @@ mod tests {
     #[test]
     fn a_header_beats_a_cookie_even_when_it_cannot_be_read() {
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, format!("{VISITOR_COOKIE}=v; {SESSION_COOKIE}=s").parse().unwrap());
+        let cookies = format!("{VISITOR_COOKIE}=v; {SESSION_COOKIE}=s; {OPERATOR_COOKIE}=o");
+        headers.insert(header::COOKIE, cookies.parse().unwrap());
+        assert_eq!(operator(&headers), Some("o".to_owned()));
         assert_eq!((visitor(&headers), session(&headers)), (Some(("v".to_owned(), false)), Some("s".to_owned())));
         headers.insert("onsale-visitor", http::HeaderValue::from_bytes(&[0xff]).unwrap());
         headers.insert(header::AUTHORIZATION, "Basic abc".parse().unwrap());
         assert_eq!((visitor(&headers), session(&headers)), (Some((String::new(), true)), Some(String::new())));
         headers.insert(header::AUTHORIZATION, "bearer  token".parse().unwrap());
         assert_eq!(session(&headers), Some("token".to_owned()));
+        assert_eq!(operator(&headers), Some("token".to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! All URLs of the operators' API.
+//! All URLs of the operators' API; those of the console's pages stand in `pages.rs`.
 
 pub(crate) mod audit;
 pub(crate) mod drop;
@@ -13,12 +13,13 @@ use axum::{
 };
 use shared::rate_limit::{RateLimit, limited};
 
-use crate::{Settings, app::App};
+use crate::{Settings, app::App, pages};
 
 pub(crate) fn router(app: App, settings: &Settings) -> Router {
-    let sign_in = RateLimit::new("operator-sign-in", settings.sign_in);
+    // guesses count together, whichever door they knock at
+    let sign_in = limited(RateLimit::new("operator-sign-in", settings.sign_in));
     Router::new()
-        .route("/ops/api/sessions", post(sessions::sign_in).layer(limited(sign_in)))
+        .route("/ops/api/sessions", post(sessions::sign_in).layer(sign_in.clone()))
         .route("/ops/api/drops", get(drops::list).post(drops::create))
         .route("/ops/api/drops/{id}", get(drop::show).patch(drop::change))
         .route("/ops/api/drops/{id}/open", post(steer::open))
@@ -28,5 +29,6 @@ pub(crate) fn router(app: App, settings: &Settings) -> Router {
         .route("/ops/api/drops/{id}/notice", post(steer::notice))
         .route("/ops/api/drops/{id}/live", get(live::stream))
         .route("/ops/api/audit", get(audit::list))
+        .merge(pages::router(sign_in))
         .with_state(app)
 }

@@ -40,7 +40,7 @@ pub(crate) async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<List>, Error> {
     let limit = page.limit.unwrap_or(50).clamp(1, PAGE_MAX);
-    let items = audit::list(&app.pool, page.cursor, limit).await?;
+    let items = audit::list(&app.pool, None, page.cursor, limit).await?;
     let full = items.len() == limit as usize;
     let next_cursor = items.last().filter(|_| full).map(|entry| entry.audit_id);
     Ok(Json(List { items, next_cursor }))

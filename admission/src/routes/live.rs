@@ -15,32 +15,37 @@ use crate::{
     drops,
     error::Error,
     extract::SignedIn,
-    line::{Counts, DropState},
+    line::{Counts, DropState, Notice},
 };
 
 const TICK: Duration = Duration::from_secs(1);
+/// How soon a browser comes back after the stream broke: it is a console, not a crowd.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What an operator sees each second. Totals are since the drop began; `granted_last_s` is since the
 /// frame before.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Live {
-    state: &'static str,
-    reason: String,
-    rate_per_minute: u64,
-    max_active: u64,
-    lobby: u64,
-    waiting: u64,
-    called: u64,
-    claims: u64,
-    active: u64,
-    granted: u64,
-    granted_last_s: u64,
+    pub(crate) state: &'static str,
+    pub(crate) reason: String,
+    pub(crate) rate_per_minute: u64,
+    pub(crate) max_active: u64,
+    pub(crate) lobby: u64,
+    pub(crate) waiting: u64,
+    pub(crate) called: u64,
+    pub(crate) claims: u64,
+    pub(crate) active: u64,
+    pub(crate) granted: u64,
+    pub(crate) granted_last_s: u64,
     /// Of the last few hundred fans called, those who did not come.
-    no_shows: u64,
-    shows: u64,
-    capacity: u64,
-    held: u64,
-    sold: u64,
+    pub(crate) no_shows: u64,
+    pub(crate) shows: u64,
+    pub(crate) capacity: u64,
+    pub(crate) held: u64,
+    pub(crate) sold: u64,
+    /// What fans read from the operators; the latest word replaces the one before.
+    #[schema(required)]
+    pub(crate) notice: Option<Notice>,
 }
 
 /// A drop's figures, each second.
@@ -70,6 +75,7 @@ pub(crate) async fn stream(
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut granted_before = None;
+        yield Ok(Event::default().retry(RETRY));
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
@@ -79,7 +85,7 @@ pub(crate) async fn stream(
                 Ok((state, watched)) => {
                     let total = watched.counts.granted_total;
                     let since = total.saturating_sub(granted_before.replace(total).unwrap_or(total));
-                    if let Ok(frame) = Event::default().event("live").json_data(live(&state, &watched.counts, since)) {
+                    if let Ok(frame) = Event::default().event("live").json_data(Live::new(&state, &watched.counts, since)) {
                         yield Ok(frame);
                     }
                 }
@@ -93,23 +99,26 @@ pub(crate) async fn stream(
     Ok(Sse::new(frames).keep_alive(KeepAlive::default()))
 }
 
-fn live(drop: &DropState, counts: &Counts, granted_last_s: u64) -> Live {
-    Live {
-        state: drop.word(),
-        reason: drop.pause_reason.clone(),
-        rate_per_minute: drop.rate_per_minute,
-        max_active: drop.max_active,
-        lobby: counts.lobby,
-        waiting: counts.waiting,
-        called: counts.called,
-        claims: counts.claims,
-        active: counts.active,
-        granted: counts.granted_total,
-        granted_last_s,
-        no_shows: counts.no_shows,
-        shows: counts.shows,
-        capacity: counts.capacity,
-        held: counts.held,
-        sold: counts.sold,
+impl Live {
+    pub(crate) fn new(drop: &DropState, counts: &Counts, granted_last_s: u64) -> Self {
+        Self {
+            state: drop.word(),
+            reason: drop.pause_reason.clone(),
+            rate_per_minute: drop.rate_per_minute,
+            max_active: drop.max_active,
+            lobby: counts.lobby,
+            waiting: counts.waiting,
+            called: counts.called,
+            claims: counts.claims,
+            active: counts.active,
+            granted: counts.granted_total,
+            granted_last_s,
+            no_shows: counts.no_shows,
+            shows: counts.shows,
+            capacity: counts.capacity,
+            held: counts.held,
+            sold: counts.sold,
+            notice: drop.notice.clone(),
+        }
     }
 }

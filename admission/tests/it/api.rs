@@ -172,6 +172,29 @@ async fn a_drop_that_opens_by_itself_runs_and_cannot_be_moved() {
 }
 
 #[tokio::test]
+async fn a_drop_is_called_by_its_title_or_by_its_first_event() {
+    let api = api().await;
+    let (_, made) = api.make("evening").await;
+    assert_eq!(made["title"], "An evening", "the name of its event");
+    let path = "/ops/api/drops/evening";
+    let patch = async |body: Value| api.send(api.http.patch(format!("{}{path}", api.url)).json(&body)).await;
+    let (status, set) = patch(json!({"title": " Ada live "})).await;
+    assert_eq!((status, &set["title"]), (StatusCode::OK, &json!("Ada live")));
+    assert_eq!(patch(json!({"rate_per_minute": 90})).await.1["title"], "Ada live", "another change leaves it");
+    for bad in ["x".repeat(121), "two\nlines".to_owned()] {
+        let (status, problem) = patch(json!({ "title": bad })).await;
+        assert_eq!((status.as_u16(), slug(&problem)), (422, "wrong-type"), "{bad:?}");
+    }
+    assert_eq!(patch(json!({"title": "é".repeat(120)})).await.0, StatusCode::OK, "characters, not bytes");
+    assert_eq!(patch(json!({"title": ""})).await.1["title"], "Evening", "without any, its id is read");
+
+    let event = event(&api.world.pool).await;
+    let settings = json!({"rate_per_minute": 60, "title": "Two nights"});
+    let new = json!({"drop": "nights", "events": [event], "settings": settings});
+    assert_eq!(api.post("/ops/api/drops", &new).await.1["title"], "Two nights");
+}
+
+#[tokio::test]
 async fn guessing_an_operators_password_is_slowed_down() {
     let api = api().await;
     let guess = json!({"email": "ops@example.org", "password": "a wrong guess"});

@@ -3,4 +3,5 @@
 mod api;
 mod line;
 mod marks;
+mod pages;
 mod release;
