@@ -1,11 +1,11 @@
 # The two commands a newcomer needs are `make demo` and `make test`.
-.PHONY: help demo test check bench
+.PHONY: help demo test check bench pages
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## A concert goes on sale: FANS= (3000), RATE= admissions a minute, DATA= a file of events to import
-	@scripts/demo.sh
+demo: ## A concert goes on sale, and stays up to be tried: FANS= (3000), RATE= a minute (1200), ARGS="--help"
+	@scripts/demo.sh $(ARGS)
 
 test: ## Everything, over real Redis and Postgres of its own
 	@scripts/test.sh
@@ -14,4 +14,7 @@ check: ## Format, lints, licences, scripts, compose.yaml
 	@scripts/check.sh
 
 bench: ## The same under more pressure, and without staying up: FANS= (8000), RATE= (6000)
-	@FANS=$${FANS:-8000} RATE=$${RATE:-6000} STAY=no scripts/demo.sh
+	@FANS=$${FANS:-8000} RATE=$${RATE:-6000} ARRIVALS=$${ARRIVALS:-spike} STAY=no scripts/demo.sh $(ARGS)
+
+pages: ## Pictures of every page into target/pages, with weights, axe's findings and first paints
+	@scripts/pages.sh

@@ -15,6 +15,8 @@ pub(crate) use provider::Provider;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Books {
     pub drop: DropRow,
+    /// What the drop's events are called.
+    pub event_names: Vec<String>,
     /// Of the drop's events.
     pub tickets: Vec<TicketRow>,
     /// Of all drops: a payment may belong to any of them.
@@ -56,6 +58,8 @@ pub(crate) struct BookingRow {
     pub status: String,
     pub intent_id: Option<String>,
     pub captured: bool,
+    /// On the database's clock, in microseconds since 1970.
+    pub completed_at_us: Option<i64>,
 }
 
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -98,6 +102,7 @@ impl Books {
         let drop_row = database.drop_row(drop).await?;
         let books = Self {
             drop: drop_row.with_context(|| format!("the drop {drop:?} is gone"))?,
+            event_names: database.event_names(drop).await?,
             tickets: database.tickets(drop).await?,
             bookings: database.bookings().await?.into_iter().map(|booking| (booking.booking_id, booking)).collect(),
             claims: database.claims(drop).await?,

@@ -50,7 +50,7 @@ struct Args {
     #[arg(long, default_value = "1-4")]
     quantity: Quantity,
 
-    /// Where report.json is written
+    /// Where report.json and report.html are written
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
 

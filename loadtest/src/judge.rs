@@ -19,11 +19,12 @@ mod settled;
 mod told;
 
 #[cfg(test)]
-mod evening;
+pub(crate) mod evening;
 
 use serde::Serialize;
 
 pub(crate) use inquiry::{Check, Outcome};
+pub(crate) use rate::bound as tokens_a_second_most;
 
 use crate::{books::Books, record::Record};
 

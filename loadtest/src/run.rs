@@ -22,7 +22,7 @@ use crate::{
     plan::{self, Plan, Quantity},
     progress::Progress,
     record::{FanRecord, Record},
-    report::{Report, Setting},
+    report::{Machine, Report, Setting},
     stack::{Stack, Whereabouts},
 };
 
@@ -72,6 +72,8 @@ pub(crate) async fn run(whereabouts: &Whereabouts, options: &Options) -> anyhow:
     let setting = Setting {
         url: stack.url,
         drop: options.drop.clone(),
+        events: books.event_names.clone(),
+        rate_per_minute: books.drop.rate_per_minute,
         fans: options.fans,
         arrivals: options.arrivals.to_string(),
         leave: options.leave,
@@ -81,6 +83,7 @@ pub(crate) async fn run(whereabouts: &Whereabouts, options: &Options) -> anyhow:
         took_s: took.as_secs_f64(),
         accounts_took_s: accounts_took.as_secs_f64(),
         settled_after_s: settled.after.as_secs_f64(),
+        machine: Machine::this(),
     };
     Ok(Report::of(setting, &record, &books, verdict))
 }

@@ -44,6 +44,15 @@ impl Database {
             .await
     }
 
+    pub(crate) async fn event_names(&mut self, drop: &str) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT name FROM events JOIN drop_events USING (event_id) WHERE drop_id = $1 ORDER BY date, name",
+        )
+        .bind(drop)
+        .fetch_all(&mut self.connection)
+        .await
+    }
+
     pub(crate) async fn tickets(&mut self, drop: &str) -> sqlx::Result<Vec<TicketRow>> {
         sqlx::query_as(
             "SELECT ticket_id, event_id, user_id, booking_id, seat_number, price, status
@@ -59,7 +68,8 @@ impl Database {
     pub(crate) async fn bookings(&mut self) -> sqlx::Result<Vec<BookingRow>> {
         sqlx::query_as(
             "SELECT booking_id, drop_id, user_id, total_amount, currency::text AS currency,
-                    quantity, status, intent_id, captured_at IS NOT NULL AS captured
+                    quantity, status, intent_id, captured_at IS NOT NULL AS captured,
+                    (extract(epoch FROM completed_at) * 1000000)::bigint AS completed_at_us
              FROM bookings",
         )
         .fetch_all(&mut self.connection)
@@ -161,6 +171,9 @@ mod tests {
         let completed = bookings.iter().find(|booking| booking.is_completed()).unwrap();
         assert_eq!((completed.intent_id.as_deref(), completed.captured), (Some("pi_1"), true));
         assert_eq!(completed.currency, "USD");
+        assert!(completed.completed_at_us.is_some_and(|at| at > 1_700_000_000_000_000), "{completed:?}");
+        assert!(bookings.iter().any(|booking| booking.completed_at_us.is_none()));
+        assert_eq!(database.event_names("d").await.unwrap(), ["e"]);
         let claims = database.claims("d").await.unwrap();
         assert_eq!((claims.len(), claims[0].state.as_str()), (1, "sold"));
         let undone = database.outbox_undone().await.unwrap();

@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(super) const FANS: u32 = 10;
-pub(super) const START_US: i64 = 1_795_233_600_000_000;
+pub(crate) const START_US: i64 = 1_795_233_600_000_000;
 const RATE_PER_MINUTE: u32 = 600;
 const PRICE: i64 = 5_000;
 
@@ -71,7 +71,7 @@ pub(super) fn grant(fan: &mut FanRecord, admitted_at_us: i64) {
     }
 }
 
-pub(super) fn clean() -> (Record, Books) {
+pub(crate) fn clean() -> (Record, Books) {
     let event_id = Uuid::new_v4();
     let mut record = Record::default();
     let mut books = Books {
@@ -138,6 +138,7 @@ fn buy(books: &mut Books, event_id: Uuid, number: u32) -> Purchase {
             status: "completed".into(),
             intent_id: Some(intent),
             captured: true,
+            completed_at_us: Some(START_US + 6_000_000 + i64::from(number) * 500_000),
         },
     );
     Purchase { booking_id, event_id, seats, total: 2 * PRICE, currency: "USD".into() }

@@ -43,7 +43,7 @@ pub(super) fn check(record: &Record, books: &Books) -> Check {
 }
 
 /// The most tokens in any one second, at a rate per minute.
-fn bound(rate_per_minute: u32) -> usize {
+pub(crate) fn bound(rate_per_minute: u32) -> usize {
     let rate = f64::from(rate_per_minute) / 60.0;
     let burst = (rate * 0.25).max(1.0);
     // whole tokens; a hair above guards against 2.9999999

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::waits;
 use crate::{
     books::Books,
     protocol::State,
@@ -13,6 +14,9 @@ use crate::{
 
 /// The longest time told apart, in microseconds: a day.
 const LONGEST_US: u64 = 86_400_000_000;
+
+/// The row that is no call, and far longer than any.
+pub(super) const WAITED: &str = "time waited";
 
 /// One row of the table; times in milliseconds.
 #[derive(Debug, Serialize)]
@@ -34,7 +38,7 @@ pub(super) fn all(record: &Record, books: &Books) -> Vec<Latency> {
     }
     let mut rows: Vec<Latency> =
         calls.into_iter().map(|(kind, times)| Latency::of(&format!("{kind:?}").to_lowercase(), times)).collect();
-    rows.push(Latency::of("time waited", record.fans.iter().filter_map(waited)));
+    rows.push(Latency::of(WAITED, record.fans.iter().filter_map(waits::waited_us)));
     rows.push(Latency::of("granted → told", record.fans.iter().filter_map(granted_told)));
     if !disturbed(record) {
         let window_us = i64::from(books.drop.claim_window_s) * 1_000_000;
@@ -43,12 +47,6 @@ pub(super) fn all(record: &Record, books: &Books) -> Vec<Latency> {
     }
     rows.retain(|row| row.count > 0);
     rows
-}
-
-/// From the join to the admission.
-fn waited(fan: &FanRecord) -> Option<u64> {
-    let told = fan.heard.iter().find(|heard| heard.admitted_at_us.is_some())?;
-    u64::try_from(told.at_us - fan.joined_us?).ok()
 }
 
 fn granted_told(fan: &FanRecord) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::record::Record;
+use crate::{books::Books, record::Record};
 
 /// Seconds shown at most; the rest of a longer evening is left out.
 const SECONDS_MOST: usize = 86_400;
@@ -27,6 +27,10 @@ pub(crate) struct Series {
     /// looked.
     pub waiting: Vec<Option<u64>>,
     pub active: Vec<Option<u64>>,
+    /// The rate in force, a minute, as the public totals told it.
+    pub rate_per_minute: Vec<Option<u64>>,
+    /// Tickets of completed bookings by the end of that second, on the database's clock.
+    pub sold: Vec<u64>,
 }
 
 impl Joins {
@@ -54,20 +58,46 @@ impl Joins {
 }
 
 impl Series {
-    pub(super) fn of(record: &Record, started_us: i64) -> Self {
+    pub(super) fn of(record: &Record, books: &Books, started_us: i64) -> Self {
         let joined = record.fans.iter().filter_map(|fan| fan.joined_us);
         let granted = record.fans.iter().filter_map(|fan| fan.admitted_at_us());
-        let mut series =
-            Self { joins: per_second(joined, started_us), tokens: per_second(granted, started_us), ..Self::default() };
+        let mut series = Self {
+            joins: per_second(joined, started_us),
+            tokens: per_second(granted, started_us),
+            sold: sold(books, started_us),
+            ..Self::default()
+        };
         for pulse in &record.pulses {
             let Some(second) = second(pulse.at_us, started_us) else {
                 continue;
             };
             put(&mut series.waiting, second, pulse.lobby + pulse.waiting);
             put(&mut series.active, second, pulse.active);
+            put(&mut series.rate_per_minute, second, pulse.rate_per_minute.into());
         }
         series
     }
+}
+
+/// Tickets sold by the end of each second; what was sold before the run counts from its first.
+fn sold(books: &Books, started_us: i64) -> Vec<u64> {
+    let mut sold = Vec::new();
+    for booking in books.completed() {
+        let Some(at_us) = booking.completed_at_us else {
+            continue;
+        };
+        let Some(second) = second(at_us.max(started_us), started_us) else {
+            continue;
+        };
+        if sold.len() <= second {
+            sold.resize(second + 1, 0);
+        }
+        sold[second] += u64::from(booking.quantity.unsigned_abs());
+    }
+    for second in 1..sold.len() {
+        sold[second] += sold[second - 1];
+    }
+    sold
 }
 
 fn second(at_us: i64, started_us: i64) -> Option<usize> {
@@ -91,4 +121,84 @@ fn put(values: &mut Vec<Option<u64>>, second: usize, value: u64) {
         values.resize(second + 1, None);
     }
     values[second] = Some(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        books::{BookingRow, DropRow},
+        record::{FanRecord, PulseHeard},
+    };
+
+    const START_US: i64 = 1_795_233_600_000_000;
+
+    #[test]
+    fn moments_fall_into_their_seconds() {
+        let at = |us: i64| START_US + us;
+        assert_eq!(per_second([].into_iter(), START_US), Vec::<u64>::new());
+        assert_eq!(per_second([at(0)].into_iter(), START_US), [1]);
+        let moments = [at(999_999), at(1_000_000), at(3_500_000), at(0)];
+        assert_eq!(per_second(moments.into_iter(), START_US), [2, 1, 0, 1]);
+        // before the run, and longer after it than is shown
+        let far = i64::try_from(SECONDS_MOST).unwrap() * 1_000_000;
+        assert_eq!(per_second([at(-1), at(far)].into_iter(), START_US), Vec::<u64>::new());
+        assert_eq!(per_second([at(far - 1)].into_iter(), START_US).len(), SECONDS_MOST);
+    }
+
+    #[test]
+    fn the_last_look_of_a_second_counts_and_a_second_without_one_is_a_gap() {
+        let pulse = |us: i64, lobby, waiting| PulseHeard {
+            at_us: START_US + us,
+            lobby,
+            waiting,
+            rate_per_minute: 600,
+            ..PulseHeard::default()
+        };
+        let pulses = vec![pulse(-500_000, 9, 9), pulse(100_000, 5, 0), pulse(600_000, 1, 6), pulse(2_100_000, 0, 3)];
+        let series = Series::of(&Record { pulses, ..Record::default() }, &Books::default(), START_US);
+        assert_eq!(series.waiting, [Some(7), None, Some(3)]);
+        assert_eq!(series.rate_per_minute, [Some(600), None, Some(600)]);
+        assert!(series.joins.is_empty() && series.tokens.is_empty() && series.sold.is_empty());
+    }
+
+    #[test]
+    fn sales_add_up_to_what_the_books_say() {
+        let booking = |us: Option<i64>, quantity, status: &str| BookingRow {
+            booking_id: Uuid::new_v4(),
+            drop_id: "d".into(),
+            user_id: Uuid::nil(),
+            total_amount: 0,
+            currency: "USD".into(),
+            quantity,
+            status: status.into(),
+            intent_id: None,
+            captured: true,
+            completed_at_us: us.map(|us| START_US + us),
+        };
+        let rows = [
+            booking(Some(-60_000_000), 3, "completed"), // before the run
+            booking(Some(1_200_000), 2, "completed"),
+            booking(Some(3_000_000), 4, "completed"),
+            booking(Some(1_300_000), 8, "cancelled"),
+            booking(None, 8, "pending"),
+        ];
+        let drop = DropRow { drop_id: "d".into(), ..DropRow::default() };
+        let bookings = rows.into_iter().map(|row| (row.booking_id, row)).collect();
+        let books = Books { drop, bookings, ..Books::default() };
+        assert_eq!(sold(&books, START_US), [3, 5, 5, 9]);
+        assert_eq!(sold(&Books::default(), START_US), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn one_join_is_a_run() {
+        assert_eq!(Joins::of(&Record::default()).joined, 0);
+        let fan =
+            FanRecord { join_sent_us: Some(START_US), joined_us: Some(START_US + 500_000), ..FanRecord::default() };
+        let joins = Joins::of(&Record { fans: vec![fan], ..Record::default() });
+        assert_eq!((joins.joined, joins.most_a_second), (1, 1));
+        assert!((joins.within_s - 0.5).abs() < 1e-9 && (joins.a_second - 2.0).abs() < 1e-9, "{joins:?}");
+    }
 }
