@@ -37,5 +37,15 @@ else
     skip "shellcheck is not installed; the scripts were only parsed"
 fi
 
+step "browser modules"
+if command -v node >/dev/null 2>&1; then
+    for module in */assets/*.js; do
+        # From standard input, because an older node parses a named .js file as CommonJS, and leniently.
+        node --input-type=module --check <"$module" || { echo "$module" >&2; exit 1; }
+    done
+else
+    skip "node is not installed; nothing parsed the JavaScript"
+fi
+
 step "compose.yaml"
 scripts/check-compose.sh

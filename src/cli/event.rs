@@ -1,6 +1,7 @@
 //! `onsale event create`: an event with its tickets.
 
 use booking::catalogue::create::{self, NewEvent};
+use booking::catalogue::programme::{Performer, Programme, Work};
 use clap::{Args, Subcommand};
 use jiff::civil::{Date, Time};
 use serde_json::json;
@@ -38,11 +39,51 @@ pub(crate) struct Create {
     /// Units of general admission, instead of seats
     #[arg(long, value_name = "N")]
     capacity: Option<u32>,
+    /// What it is; paragraphs stand apart by an empty line
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    description: String,
+    /// Who plays, and what, e.g. "Ada Lund=soprano"; may be repeated
+    #[arg(long = "performer", value_name = "NAME[=ROLE]")]
+    performers: Vec<String>,
+    /// An orchestra, choir or band that plays; may be repeated
+    #[arg(long = "ensemble", value_name = "NAME[=ROLE]")]
+    ensembles: Vec<String>,
+    /// What is played, in order, e.g. "Finlandia=Jean Sibelius"; may be repeated
+    #[arg(long = "work", value_name = "NAME[=COMPOSER]")]
+    works: Vec<String>,
+}
+
+impl Create {
+    /// Ensembles first, as posters have it.
+    fn programme(&self) -> Programme {
+        let performer = |text: &String, is_group| {
+            let (name, role) = halves(text);
+            Performer { name, is_group, role }
+        };
+        let ensembles = self.ensembles.iter().map(|text| performer(text, true));
+        let people = self.performers.iter().map(|text| performer(text, false));
+        let work = |text: &String| {
+            let (name, composer) = halves(text);
+            Work { name, composer }
+        };
+        Programme {
+            description: self.description.clone(),
+            performers: ensembles.chain(people).collect(),
+            works: self.works.iter().map(work).collect(),
+        }
+    }
+}
+
+/// Before and after the last `=`; nothing after where there is none.
+fn halves(text: &str) -> (String, String) {
+    let (name, rest) = text.rsplit_once('=').unwrap_or((text, ""));
+    (name.trim().to_owned(), rest.trim().to_owned())
 }
 
 pub(crate) async fn run(event: Event, globals: &Globals) -> Result<(), Failure> {
     let Event::Create(create) = event;
     let pool = Target::database(globals)?.pool().await?;
+    let programme = create.programme();
     let new = NewEvent {
         name: create.name,
         venue_slug: create.venue,
@@ -51,6 +92,7 @@ pub(crate) async fn run(event: Event, globals: &Globals) -> Result<(), Failure> 
         prices: create.prices,
         currency: create.currency,
         capacity: create.capacity,
+        programme,
     };
     let event_id = create::create(&pool, new)
         .await
@@ -71,4 +113,16 @@ fn price(text: &str) -> Result<(String, i64), String> {
 fn time(text: &str) -> Result<Time, String> {
     let text = if text.len() == 5 { format!("{text}:00") } else { text.to_owned() };
     text.parse().map_err(|error: jiff::Error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_programme_is_read_from_pairs() {
+        assert_eq!(halves("Finlandia=Jean Sibelius"), ("Finlandia".into(), "Jean Sibelius".into()));
+        assert_eq!(halves("City Chorus"), ("City Chorus".into(), String::new()));
+        assert_eq!(halves("E=mc² = Ada Lund "), ("E=mc²".into(), "Ada Lund".into()));
+    }
 }

@@ -79,7 +79,7 @@ async fn build(
     lifecycle: &Lifecycle,
 ) -> Result<Built, Failure> {
     if role == Role::Sandbox {
-        return sandbox(settings, lifecycle);
+        return sandbox(settings, site, lifecycle);
     }
     let public_url = settings.server.public_url.clone().ok_or_else(|| {
         Failure::usage("settings: server.public_url is missing; a role alone cannot know the origin its proxy serves")
@@ -108,10 +108,10 @@ async fn build(
     Ok(stores.and(alone))
 }
 
-fn sandbox(settings: Settings, lifecycle: &Lifecycle) -> Result<Built, Failure> {
+fn sandbox(settings: Settings, site: &Site, lifecycle: &Lifecycle) -> Result<Built, Failure> {
     let sandbox = settings
         .sandbox
         .ok_or_else(|| Failure::usage("settings: [sandbox] is missing; it needs a ledger file and the keys"))?;
-    let public = booking::sandbox::build(sandbox, Clock::system(), lifecycle.clone())?;
+    let public = booking::sandbox::build(sandbox, site, Clock::system(), lifecycle.clone())?.together();
     Ok(Built { public, ..Built::default() })
 }

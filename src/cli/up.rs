@@ -57,10 +57,11 @@ async fn serve_all(
     let site = roles::site(&settings);
     let public_url = settings.server.public_url.clone().unwrap_or_else(|| ports.url.clone());
     let stack = stack(&settings, &ports, provider.as_ref())?;
+    let mut bank = Built::default();
     if let Some(provider) = provider {
         // a certificate is for the public name, plain HTTP for whatever address we have
         let webhooks_to = if settings.server.tls.is_some() { &public_url } else { &ports.url };
-        provider.start(data_dir, webhooks_to, &site, lifecycle)?;
+        bank.public = provider.start(data_dir, webhooks_to, &public_url, &site, lifecycle)?;
     }
     let parts = Parts {
         keyring: settings.keys.keyring()?,
@@ -71,7 +72,7 @@ async fn serve_all(
         data_dir: data_dir.path().to_owned(),
         settings,
     };
-    let built = build_all(&parts).await?;
+    let built = build_all(&parts).await?.and(bank);
     let private_url = ports.private_url.clone();
     serve::start(ports, built, &site, &parts.settings.server, telemetry, lifecycle);
     if serve::until_ready(&private_url, lifecycle).await? {
@@ -117,7 +118,7 @@ fn stack(settings: &Settings, ports: &serve::Ports, provider: Option<&Provider>)
 }
 
 /// The payment provider's stand-in, on a loopback port of its own: booking reaches it over HTTP, as it
-/// would the real one.
+/// would the real one. Its bank's page is for fans, who see no port but the public one.
 struct Provider {
     listener: tokio::net::TcpListener,
     url: String,
@@ -136,18 +137,27 @@ impl Provider {
         Ok(Self { listener, url, secrets: secrets.clone() })
     }
 
-    fn start(self, data_dir: &DataDir, webhooks_to: &str, site: &Site, lifecycle: &Lifecycle) -> Result<(), Failure> {
+    /// The pages for fans.
+    fn start(
+        self,
+        data_dir: &DataDir,
+        webhooks_to: &str,
+        public_url: &str,
+        site: &Site,
+        lifecycle: &Lifecycle,
+    ) -> Result<axum::Router, Failure> {
         let settings = booking::sandbox::Settings {
             ledger: data_dir.join("sandbox.jsonl"),
             secret_key: self.secrets.secret_key,
             publishable_key: self.secrets.publishable_key,
             webhook_secret: self.secrets.webhook_secret,
             webhook_url: Some(format!("{webhooks_to}/payments/stripe/webhook")),
+            public_url: Some(public_url.to_owned()),
         };
-        let router = booking::sandbox::build(settings, Clock::system(), lifecycle.clone())?;
+        let sandbox = booking::sandbox::build(settings, site, Clock::system(), lifecycle.clone())?;
         let server = shared::server::Settings::default();
-        let router = shared::http::front(router, &server, site);
+        let router = shared::http::front(sandbox.api, &server, site);
         serve::spawn("sandbox port", self.listener, router, server, lifecycle);
-        Ok(())
+        Ok(sandbox.pages)
     }
 }

@@ -19,8 +19,9 @@ async fn a_drop_is_created_opened_tuned_and_ended() {
     assert_eq!((status.as_u16(), &place["state"]), (201, &"lobby".into()), "{place}");
 
     assert_eq!(stack.tool(&["drop", "open", "an-evening", "--json"]).await.ok().json()["state"], "running");
-    let tuned = stack.tool(&["drop", "set", "an-evening", "--rate-per-minute", "60", "--json"]).await.ok().json();
-    assert_eq!(tuned["rate_per_minute"], 60);
+    let tuned = ["drop", "set", "an-evening", "--rate-per-minute", "60", "--title", "Ada live", "--json"];
+    let tuned = stack.tool(&tuned).await.ok().json();
+    assert_eq!((&tuned["rate_per_minute"], &tuned["title"]), (&60.into(), &"Ada live".into()));
     let paused = stack.tool(&["drop", "pause", "an-evening", "--reason", "A moment", "--json"]).await.ok().json();
     assert_eq!((&paused["state"], &paused["pause_reason"]), (&"paused".into(), &"A moment".into()));
     assert_eq!(stack.tool(&["drop", "resume", "an-evening", "--json"]).await.ok().json()["state"], "running");

@@ -16,16 +16,47 @@ impl Fan {
     }
 
     pub(crate) async fn join(&self, drop: &str) -> (StatusCode, Value) {
-        let answer = self
-            .client
-            .post(format!("{}/queue/{drop}/join", self.url))
-            .header("onsale-visitor", &self.visitor)
-            .json(&json!({}))
-            .send()
-            .await
-            .expect("an answer");
+        self.ask(&format!("/queue/{drop}/join"), &[], &json!({})).await
+    }
+
+    /// Takes the admission, or gets in line for it.
+    pub(crate) async fn claim(&self, drop: &str) -> (StatusCode, Value) {
+        self.ask(&format!("/queue/{drop}/claim"), &[], &json!({})).await
+    }
+
+    pub(crate) async fn leave(&self, drop: &str) -> StatusCode {
+        self.ask(&format!("/queue/{drop}/leave"), &[], &json!({})).await.0
+    }
+
+    /// Buys `quantity` tickets of an event with this admission, by a new account.
+    pub(crate) async fn buy(&self, admission: &str, event: &str, quantity: u32) {
+        let email = format!("{}@fans.example", encoding::hex(&encoding::random::<8>()));
+        let account = json!({ "username": email, "email": email, "password": self.visitor });
+        assert_eq!(self.ask("/accounts", &[], &account).await.0, StatusCode::CREATED);
+        let (status, session) = self.ask("/sessions", &[], &account_only(&account)).await;
+        assert_eq!(status, StatusCode::CREATED, "{session}");
+        let bearer = format!("Bearer {}", session["token"].as_str().expect("a token"));
+        let headers =
+            |key| [("authorization", bearer.as_str()), ("onsale-admission", admission), ("idempotency-key", key)];
+        let wanted = json!({ "event_id": event, "best_available": { "quantity": quantity } });
+        let (status, booking) = self.ask("/booking/checkout", &headers("checkout"), &wanted).await;
+        assert_eq!(status, StatusCode::CREATED, "{booking}");
+        let card = json!({ "booking_id": booking["booking_id"], "payment_method": "pm_card_visa" });
+        let (status, paid) = self.ask("/booking/confirm", &headers("confirm"), &card).await;
+        assert_eq!((status, &paid["status"]), (StatusCode::OK, &"completed".into()), "{paid}");
+    }
+
+    async fn ask(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> (StatusCode, Value) {
+        let mut request = self.client.post(format!("{}{path}", self.url)).header("onsale-visitor", &self.visitor);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.json(body).send().await.expect("an answer");
         let status = answer.status();
         let text = answer.text().await.expect("a body");
+        if text.is_empty() {
+            return (status, Value::Null);
+        }
         (status, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {status} {text}")))
     }
 
@@ -43,6 +74,11 @@ impl Fan {
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
         Stream { answer, read: String::new() }
     }
+}
+
+/// What signing in takes of an account.
+fn account_only(account: &Value) -> Value {
+    json!({ "email": account["email"], "password": account["password"] })
 }
 
 /// Server-sent events, one frame at a time.
