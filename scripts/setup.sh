@@ -1,6 +1,6 @@
 #!/bin/sh
 # Finds, or installs with apt or brew, what a private stack needs: redis-server (or valkey-server) and
-# PostgreSQL's server programs. With --tests also nginx, and Chromium with its driver.
+# PostgreSQL's server programs. With --tests also nginx, Chromium with its driver, and axe-core from the npm registry.
 # Nothing is left running: packages are kept from starting servers of their own.
 set -eu
 
@@ -28,6 +28,32 @@ find_chromium() {
     { has chromium || has chromium-browser || has google-chrome \
         || [ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]; } && has chromedriver
 }
+
+# axe-core is not ours to keep in the repository; without it the tests that need it say that they were skipped
+axe_version=4.14.1
+axe_sha512=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+fetch_axe() {
+    tools=$(dirname "$0")/../target/tools
+    axe=$tools/axe-core-$axe_version.min.js
+    [ ! -s "$axe" ] || return 0
+    say "fetching axe-core $axe_version from the npm registry"
+    mkdir -p "$tools"
+    fetched=$(mktemp -d "$tools/fetch.XXXXXX")
+    if download_axe "$fetched" && [ "$(sha512 "$fetched/axe-core-$axe_version.tgz")" = "$axe_sha512" ] \
+        && tar -xzf "$fetched/axe-core-$axe_version.tgz" -C "$fetched" package/axe.min.js; then
+        mv "$fetched/package/axe.min.js" "$axe"
+    else
+        say "axe-core could not be fetched, or is not what it should be: the pages are tested without it"
+    fi
+    rm -rf "$fetched"
+}
+download_axe() { # npm knows about mirrors and proxies; it may be absent
+    { has npm && (cd "$1" && npm pack --silent "axe-core@$axe_version" >/dev/null 2>&1); } \
+        || { has curl && curl -fsSL --retry 2 -o "$1/axe-core-$axe_version.tgz" \
+            "https://registry.npmjs.org/axe-core/-/axe-core-$axe_version.tgz"; }
+}
+sha512() { { sha512sum "$1" 2>/dev/null || shasum -a 512 "$1"; } | cut -d ' ' -f 1; }
+[ "$tests" = no ] || fetch_axe
 
 missing=
 find_postgres || missing="$missing postgresql"

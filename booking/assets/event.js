@@ -7,10 +7,13 @@ const jitterMs = 2_000;
 const sale = document.querySelector("[data-pulse]");
 // The page is counted anew a moment after the line: what changed is fetched on this turn and on the next.
 const turnsAfterChange = 2;
-let known, timer, asking = false, turnsLeft = 0;
+// While tickets sell, something is sold every second: the crowd must not fetch a page for each.
+const countsEveryMs = 30_000;
+let phase, counts, lookedAt = Date.now(), timer, asking = false, turnsLeft = 0;
 
 /** The parts of the page that may change, from a fresh copy of it. */
 async function takeOver() {
+  lookedAt = Date.now();
   // not the copy the browser keeps: that may be shown for seconds after it has grown old
   const response = await fetch(location.pathname, { cache: "no-cache" });
   if (!response.ok) return;
@@ -64,11 +67,16 @@ async function ask() {
     if (response.ok) {
       setClock(response);
       const pulse = await response.json();
-      const now = [pulse.state, pulse.sold_out, pulse.opens_at, pulse.held, pulse.sold].join();
-      if (known !== undefined && known !== now) turnsLeft = turnsAfterChange;
-      known = now;
-      if (turnsLeft-- > 0) await takeOver();
-      turnsLeft = Math.max(0, turnsLeft);
+      const now = { phase: [pulse.state, pulse.sold_out, pulse.opens_at].join(), counts: [pulse.held, pulse.sold].join() };
+      if (phase !== undefined && phase !== now.phase) turnsLeft = turnsAfterChange;
+      else if (counts !== now.counts && Date.now() - lookedAt > countsEveryMs) turnsLeft = Math.max(turnsLeft, 1);
+      if (turnsLeft > 0) {
+        counts = now.counts;
+        turnsLeft -= 1;
+        await takeOver();
+      }
+      counts ??= now.counts;
+      phase = now.phase;
       show(pulse);
     }
   } catch {

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod browser;
 mod command_line;
 mod import;
 mod kill;
