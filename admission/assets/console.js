@@ -2,6 +2,7 @@
 // works without this too; the server renders every state, and what a form answers is its page, taken apart here.
 
 import { say, text } from "../shared/page.js";
+import { take, takeHeld } from "./parts.js";
 import { Plots } from "./plots.js";
 import { followRate, grouped, span } from "./rate.js";
 
@@ -9,7 +10,8 @@ const staleMs = 2_500; // a frame comes each second
 const deadMs = 8_000; // a phone that changed networks may hold a connection that is none
 const againMs = 2_000;
 const refreshGapMs = 2_000;
-const saidMs = 12_000;
+const saidMs = 6_000;
+const boundless = 1_000_000; // the default of the most inside says nothing
 const answerMs = 15_000;
 
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
@@ -41,7 +43,7 @@ if (here) run(here.dataset.drop);
 
 function run(drop) {
   const plots = new Plots(drop, document.getElementById("plots"));
-  let latest, latestAt, seen, quiet, stream, checking, streamAt, refreshAt = 0;
+  let latest, latestAt, seen, quiet, stream, checking, streamAt, refreshing, refreshAt = 0, sent = 0;
   const said = () => document.getElementById("said");
 
   // ---- figures
@@ -67,15 +69,25 @@ function run(drop) {
       no_show: called ? `${Math.floor((100 * frame.no_shows) / called)} %` : "–",
     };
     for (const [name, value] of Object.entries(figures)) text(here.querySelector(`[data-live="${name}"]`), value);
+    here.querySelector('[data-live="max_active"]').parentElement.hidden = frame.max_active >= boundless;
     [latest, latestAt] = [frame, now];
     setBlind(false);
     plots.add(frame);
     followRate(here, frame);
-    const shown = here.querySelector("[data-state]")?.dataset.state;
     const decided = JSON.stringify([frame.state, frame.reason, frame.rate_per_minute, frame.notice?.id]);
-    if (frame.state !== shown || (seen && decided !== seen)) refresh();
-    seen = decided;
+    if (seen === undefined && isWritten(frame)) seen = decided;
+    // asked each second until a refresh has gone through
+    if (decided !== seen || frame.state !== stateShown()) refresh(decided);
     age();
+  }
+
+  const stateShown = () => here.querySelector("[data-state]")?.dataset.state;
+
+  /** Whether the page, as the server wrote it, says what the first frame says. */
+  function isWritten(frame) {
+    const rate = document.getElementById("rate")?.form.elements.from.value;
+    const notice = here.querySelector("[data-notice]")?.dataset.notice;
+    return (rate === undefined || Number(rate) === frame.rate_per_minute) && notice === frame.notice?.id;
   }
 
   function setBlind(is) {
@@ -126,6 +138,7 @@ function run(drop) {
 
   function lookAlive() {
     age();
+    if (takeHeld()) fitIn();
     if (performance.now() - streamAt > deadMs) connect();
   }
 
@@ -138,7 +151,7 @@ function run(drop) {
 
   // ---- what was done
 
-  function tell(tone, words, link) {
+  function tell(tone, words, link, at) {
     const paragraph = document.createElement("p");
     paragraph.textContent = words;
     if (link) paragraph.append(Object.assign(document.createElement("a"), { href: link.href, textContent: link.words }));
@@ -146,14 +159,18 @@ function run(drop) {
     notice.className = `notice ${tone}`;
     notice.append(paragraph);
     said().replaceChildren(notice);
-    settle();
+    settle(at);
   }
 
-  /** What went well need not stand there for ever, it is on the record; what did not is closed by hand. */
-  function settle() {
+  /**
+   * What went well need not stand there for ever, it is on the record; what did not is closed by hand. It lies over
+   * the edge of the screen that is farther from `at`, the height where the hand is: Resume comes where Pause was.
+   */
+  function settle(at = 0) {
+    said().classList.toggle("above", at > innerHeight / 2);
     for (const notice of said().querySelectorAll(".notice")) {
       const close = Object.assign(document.createElement("button"), { type: "button", textContent: "Close", className: "button quiet" });
-      close.addEventListener("click", () => notice.remove());
+      notice.addEventListener("click", (event) => event.target.closest("a") ?? notice.remove());
       notice.append(close);
       if (notice.classList.contains("good")) setTimeout(() => notice.remove(), saidMs);
     }
@@ -162,71 +179,67 @@ function run(drop) {
   // ---- forms
 
   async function send(form, button) {
+    const at = (button ?? form).getBoundingClientRect().top;
+    sent += 1;
     form.setAttribute("aria-busy", "true");
     button?.classList.add("pressed");
     try {
       const body = new URLSearchParams(new FormData(form));
       const answer = await fetch(location.pathname, { method: "POST", body, signal: AbortSignal.timeout(answerMs) });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (page.getElementById("console")) {
-        take(page, true);
+      const page = await pageOf(answer);
+      if (page) {
+        take(page, form.closest("[data-part]"));
+        fitIn();
+        said().replaceChildren(...page.getElementById("said").childNodes);
+        settle(at);
         said().focus({ preventScroll: true });
       } else if (answer.redirected) {
         location.assign(answer.url);
       } else {
-        tell("bad", `Not done: ${page.querySelector("main")?.innerText.trim() ?? answer.status}`);
+        const problem = await answer.json().catch(() => ({}));
+        tell("bad", `Not done: ${problem.detail ?? problem.title ?? `the answer was ${answer.status}`}`, null, at);
       }
     } catch {
-      tell("bad", "There was no answer, so nobody knows yet whether it was done. Look at the record, then try again.");
+      tell("bad", "There was no answer, so nobody knows yet whether it was done. Look at the record, then try again.", null, at);
     } finally {
+      sent += 1;
       form.removeAttribute("aria-busy");
       button?.classList.remove("pressed");
     }
   }
 
-  /** What others did: the page again, but for what is being typed here. */
-  async function refresh() {
-    const wait = refreshAt + refreshGapMs - performance.now();
-    if (wait > 0) return;
-    refreshAt = performance.now();
-    const answer = await fetch(location.pathname, { signal: AbortSignal.timeout(answerMs) }).catch(() => null);
-    if (!answer?.ok) return;
+  /** The console in an answer, if that is what it is. */
+  async function pageOf(answer) {
+    if (!answer.headers.get("content-type")?.startsWith("text/html")) return null;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (page.getElementById("console")) take(page, false);
+    return page.getElementById("console") && page;
   }
 
-  /** Puts the parts of another rendering in the place of ours. */
-  function take(page, all) {
-    for (const part of document.querySelectorAll("[data-part]")) {
-      const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
-      if (part.id === "said") {
-        if (all) part.replaceChildren(...fresh.childNodes);
-        if (all) settle();
-      } else if (!fresh) {
-        part.remove();
-      } else if (all || !isBusy(part)) {
-        if (!all) keepOpen(part, fresh);
-        part.replaceWith(fresh);
+  /** What others did: the page again, but for what is in use here. Only then is `decided` seen. */
+  async function refresh(decided) {
+    if (refreshing || performance.now() < refreshAt + refreshGapMs) return;
+    [refreshing, refreshAt] = [true, performance.now()];
+    const before = sent;
+    try {
+      const answer = await fetch(location.pathname, { signal: AbortSignal.timeout(answerMs) });
+      const page = answer.ok && (await pageOf(answer));
+      // what a form has answered meanwhile is newer
+      if (page && sent === before) {
+        take(page);
+        fitIn();
+        seen = decided;
       }
+    } catch {
+      // the next frame asks again
+    } finally {
+      refreshing = false;
     }
+  }
+
+  /** What new parts need beyond their HTML. */
+  function fitIn() {
     localise();
     if (latest) followRate(here, latest);
-  }
-
-  function keepOpen(part, fresh) {
-    const now = [part, ...part.querySelectorAll("details")];
-    [fresh, ...fresh.querySelectorAll("details")].forEach((details, index) => {
-      if (now[index]?.open) details.open = true;
-    });
-  }
-
-  function isBusy(part) {
-    const changed = (field) =>
-      field.type === "radio" || field.type === "checkbox"
-        ? field.checked !== field.defaultChecked
-        : field.type !== "range" && field.defaultValue !== undefined && field.value !== field.defaultValue;
-    const fields = [...part.querySelectorAll("input, textarea")];
-    return part.contains(document.activeElement) || part.querySelector("[aria-busy]") || fields.some(changed);
   }
 
   document.addEventListener("submit", (event) => {

@@ -66,7 +66,8 @@ function toField({ field, slide, holds }) {
 function mean({ form, field, slide, holds }) {
   const typed = Number(field.value);
   const isRate = Number.isInteger(typed) && typed >= least && typed <= most;
-  const line = waiting ? ` The ${grouped(waiting)} in line are through in about ${span((waiting * 60) / typed)}.` : "";
+  const all = waiting === 1 ? "The one in line is" : `The ${grouped(waiting ?? 0)} in line are`;
+  const line = waiting ? ` ${all} through in about ${span((waiting * 60) / typed)}.` : "";
   const means = isRate ? `${grouped(typed)} a minute is about ${pace(typed)}.${line}` : `From 1 to ${grouped(most)}.`;
   text(form.querySelector("[data-means]"), means);
   const button = form.querySelector("[data-set]");

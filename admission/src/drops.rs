@@ -21,6 +21,8 @@ use crate::{
 pub const WORDS_MAX: usize = 500;
 /// Events in one drop.
 pub const EVENTS_MAX: usize = 100;
+/// How often an order is decided anew because another one was stored in between.
+const DECISIONS_MAX: usize = 5;
 
 /// An on-sale as Postgres knows it.
 #[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
@@ -131,7 +133,34 @@ pub async fn change(
     now: Timestamp,
     actor: &str,
 ) -> Result<Drop, DropError> {
-    steer(pool, line, id, actor, "drop.set", &json!(changes), |drop| {
+    set(pool, line, id, None, changes, now, actor).await
+}
+
+/// The same, if the drop is still at the version the changes were meant for: one look and one write, so
+/// that nothing comes between.
+pub async fn change_seen(
+    pool: &PgPool,
+    line: &Line,
+    id: &DropId,
+    seen: i32,
+    changes: &Changes,
+    now: Timestamp,
+    actor: &str,
+) -> Result<Drop, DropError> {
+    set(pool, line, id, Some(seen), changes, now, actor).await
+}
+
+async fn set(
+    pool: &PgPool,
+    line: &Line,
+    id: &DropId,
+    seen: Option<i32>,
+    changes: &Changes,
+    now: Timestamp,
+    actor: &str,
+) -> Result<Drop, DropError> {
+    let decision = Decision { action: "drop.set", detail: json!(changes), seen };
+    steer(pool, line, id, actor, decision, |drop| {
         let changed = changes.apply(&drop.settings);
         changed.check()?;
         let is_open = drop.settings.opens_at.is_some_and(|at| at <= now);
@@ -146,7 +175,7 @@ pub async fn change(
 
 /// Opens now, whatever `opens_at` said.
 pub async fn open(pool: &PgPool, line: &Line, id: &DropId, now: Timestamp, actor: &str) -> Result<Drop, DropError> {
-    steer(pool, line, id, actor, "drop.open", &json!({}), |drop| {
+    steer(pool, line, id, actor, Decision::new("drop.open", json!({})), |drop| {
         if drop.settings.opens_at.is_none_or(|at| at > now) {
             drop.settings.opens_at = Some(now);
         }
@@ -158,7 +187,7 @@ pub async fn open(pool: &PgPool, line: &Line, id: &DropId, now: Timestamp, actor
 /// Stops calling and admitting; nothing lapses meanwhile. Fans read the reason.
 pub async fn pause(pool: &PgPool, line: &Line, id: &DropId, reason: &str, actor: &str) -> Result<Drop, DropError> {
     words(reason)?;
-    steer(pool, line, id, actor, "drop.pause", &json!({ "reason": reason }), |drop| {
+    steer(pool, line, id, actor, Decision::new("drop.pause", json!({ "reason": reason })), |drop| {
         drop.state = State::Paused;
         drop.pause_reason = Some(reason.to_owned());
         Ok(())
@@ -167,7 +196,7 @@ pub async fn pause(pool: &PgPool, line: &Line, id: &DropId, reason: &str, actor:
 }
 
 pub async fn resume(pool: &PgPool, line: &Line, id: &DropId, actor: &str) -> Result<Drop, DropError> {
-    steer(pool, line, id, actor, "drop.resume", &json!({}), |drop| {
+    steer(pool, line, id, actor, Decision::new("drop.resume", json!({})), |drop| {
         drop.state = State::Scheduled;
         drop.pause_reason = None;
         Ok(())
@@ -182,7 +211,7 @@ pub async fn end(pool: &PgPool, line: &Line, id: &DropId, actor: &str) -> Result
         drop.pause_reason = None;
         Ok(())
     };
-    match steer(pool, line, id, actor, "drop.end", &json!({}), ended).await {
+    match steer(pool, line, id, actor, Decision::new("drop.end", json!({})), ended).await {
         Err(DropError::Ended) => {
             let drop = show(pool, id).await?;
             line.apply(id, &drop.order()).await?;
@@ -202,6 +231,14 @@ pub async fn notice(pool: &PgPool, line: &Line, id: &DropId, notice: &Notice, ac
     Ok(line.notify(id, notice).await?)
 }
 
+/// What an operator decides, as the audit has it.
+struct Decision<'a> {
+    action: &'a str,
+    detail: Value,
+    /// The version it is meant for; otherwise it holds whatever was decided before.
+    seen: Option<i32>,
+}
+
 /// One decision: stored with its place in the audit, then told to the line. Should the line not hear it,
 /// the keeper tells it again within a second, and so does whoever repeats the call.
 async fn steer(
@@ -209,24 +246,35 @@ async fn steer(
     line: &Line,
     id: &DropId,
     actor: &str,
-    action: &str,
-    detail: &Value,
-    decide: impl FnOnce(&mut Drop) -> Result<(), DropError>,
+    decision: Decision<'_>,
+    decide: impl Fn(&mut Drop) -> Result<(), DropError>,
 ) -> Result<Drop, DropError> {
-    let mut drop = show(pool, id).await?;
-    if drop.state == State::Ended {
-        return Err(DropError::Ended);
+    for _ in 0..DECISIONS_MAX {
+        let mut drop = show(pool, id).await?;
+        if drop.state == State::Ended {
+            return Err(DropError::Ended);
+        }
+        if decision.seen.is_some_and(|seen| seen != drop.version) {
+            return Err(DropError::Changed);
+        }
+        decide(&mut drop)?;
+        let mut tx = pool.begin().await?;
+        if !rows::store(&mut tx, &drop).await? {
+            continue;
+        }
+        audit::write(&mut *tx, actor, decision.action, id.as_str(), &decision.detail).await?;
+        tx.commit().await?;
+        let drop = show(pool, id).await?;
+        line.apply(id, &drop.order()).await?;
+        return Ok(drop);
     }
-    decide(&mut drop)?;
-    let mut tx = pool.begin().await?;
-    if !rows::store(&mut tx, &drop).await? {
-        return Err(DropError::Changed);
+    Err(DropError::Changed)
+}
+
+impl<'a> Decision<'a> {
+    fn new(action: &'a str, detail: Value) -> Self {
+        Self { action, detail, seen: None }
     }
-    audit::write(&mut *tx, actor, action, id.as_str(), detail).await?;
-    tx.commit().await?;
-    let drop = show(pool, id).await?;
-    line.apply(id, &drop.order()).await?;
-    Ok(drop)
 }
 
 fn words(text: &str) -> Result<(), DropError> {

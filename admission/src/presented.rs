@@ -12,6 +12,11 @@ pub fn admission_cookie(drop: &DropId) -> String {
     format!("__Host-onsale-admission-{drop}")
 }
 
+/// What carries a drop's pass, in browsers: whoever has one has a place in its line.
+pub fn pass_cookie(drop: &DropId) -> String {
+    format!("__Host-onsale-pass-{drop}")
+}
+
 pub const SESSION_COOKIE: &str = "__Host-onsale-session";
 pub(crate) const OPERATOR_COOKIE: &str = "__Host-onsale-operator";
 

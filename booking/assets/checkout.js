@@ -2,28 +2,42 @@
 
 const lookEveryMs = 2000, lookSlowlyMs = 5000, slowAfter = 15;
 
-// ---- a payment under way: ask until somebody has decided --------------------------------------------------------
+// ---- a payment under way: look until somebody has decided -------------------------------------------------------
 
 const settling = document.getElementById("settling");
+const isNotNow = (answer) => answer.status === 429 || answer.status >= 500;
 
-async function decided(booking) {
+/** Has the provider asked, which is counted: the first time, and rarely after that. */
+async function ask(booking) {
   const answer = await fetch("/booking/confirm", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ booking_id: booking }),
   });
-  if (answer.status === 429 || answer.status >= 500) return false; // not now: ask again later
-  if (answer.status === 200) return Boolean((await answer.json()).captured_at);
-  return answer.status !== 202;
+  if (isNotNow(answer) || answer.status === 202) return "open";
+  // refused: the page that the form answers with says why
+  if (answer.status === 402) return "refused";
+  return answer.status === 200 && !(await answer.json()).captured_at ? "open" : "decided";
+}
+
+/** Only looks: the provider tells the server, or is asked by it. */
+async function look(booking) {
+  const answer = await fetch(`/booking/${booking}`);
+  if (isNotNow(answer)) return "open";
+  if (!answer.ok) return "decided";
+  const { status, captured_at: captured } = await answer.json();
+  return status === "cancelled" || captured ? "decided" : "open";
 }
 
 async function settle() {
   const form = settling.querySelector("form");
   for (let times = 0; ; times++) {
     await new Promise((resolve) => setTimeout(resolve, times < slowAfter ? lookEveryMs : lookSlowlyMs));
+    const turn = times % slowAfter === 0 ? ask : look;
     // a network that is away for a moment comes back
-    const done = await decided(settling.dataset.booking).catch(() => false);
-    if (done) return form.requestSubmit(form.querySelector("[name=do]"));
+    const outcome = await turn(settling.dataset.booking).catch(() => "open");
+    if (outcome === "refused") return form.requestSubmit(form.querySelector("[name=do]"));
+    if (outcome === "decided") return location.replace(location.pathname);
   }
 }
 
@@ -80,4 +94,10 @@ document.addEventListener("countdown-end", () => {
   if (ended) return;
   ended = true;
   setTimeout(() => location.reload(), 1500);
+});
+
+// ---- back from somewhere else: what the browser had kept may be paid, or given back, by now -------------------------
+
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
 });

@@ -9,6 +9,8 @@ const sale = document.querySelector("[data-pulse]");
 const turnsAfterChange = 2;
 // While tickets sell, something is sold every second: the crowd must not fetch a page for each.
 const countsEveryMs = 30_000;
+// Everybody learns of a change within a turn; so many fetch the page over a few seconds more.
+const spreadMs = 5_000;
 let phase, counts, lookedAt = Date.now(), timer, asking = false, turnsLeft = 0;
 
 /** The parts of the page that may change, from a fresh copy of it. */
@@ -20,6 +22,7 @@ async function takeOver() {
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+    if (other) own(other);
     if (other && !sameWords(part, other)) replace(part, other);
   }
 }
@@ -46,6 +49,7 @@ function replace(part, other) {
 function show(pulse) {
   const waiting = sale.querySelector("[data-waiting]");
   if (!waiting) return;
+  if (pulse.sold_out || pulse.state === "ended") return text(waiting, "");
   const count = pulse.state === "scheduled" ? pulse.lobby : pulse.waiting;
   if (!count) return text(waiting, pulse.state === "scheduled" ? "Nobody is in the lobby yet" : "Nobody is waiting");
   const number = new Intl.NumberFormat(document.documentElement.lang).format(count);
@@ -59,6 +63,39 @@ function setClock(response) {
   if (countdown && !countdown.dataset.now && date) countdown.dataset.now = new Date(date).toISOString();
 }
 
+// ---- who has a place already needs no other: the page is everybody's, the place is told by the line ---------------
+
+let place;
+
+/** Puts the way to one's own place where the way into the line was. */
+function own(part) {
+  const form = place && part.querySelector(`form[action="${place.queue}"]`);
+  if (!form) return;
+  const link = document.createElement("a");
+  Object.assign(link, { href: place.queue, textContent: place.words, className: "button wide large" });
+  form.replaceWith(link);
+  part.querySelector(".already")?.remove();
+}
+
+const ownWords = { called: "It is your turn", claiming: "It is your turn", admitted: "It is your turn" };
+const inLine = ["lobby", "waiting", "paused", ...Object.keys(ownWords)];
+
+async function findPlace() {
+  const queue = sale.dataset.pulse.replace(/\/pulse$/, "");
+  try {
+    // a note of the waiting page: who has never been in this line need not ask
+    if (!localStorage.getItem(queue)) return;
+    const response = await fetch(`${queue}/status`);
+    if (!response.ok) return;
+    const { state } = await response.json();
+    if (!inLine.includes(state)) return;
+    place = { queue, words: ownWords[state] ?? "See your place in line" };
+    for (const part of sale.querySelectorAll("[data-live]")) own(part);
+  } catch {
+    // no network, or a browser that keeps nothing: the page stays as it is for everybody
+  }
+}
+
 async function ask() {
   if (asking || document.hidden) return;
   asking = true;
@@ -68,8 +105,10 @@ async function ask() {
       setClock(response);
       const pulse = await response.json();
       const now = { phase: [pulse.state, pulse.sold_out, pulse.opens_at].join(), counts: [pulse.held, pulse.sold].join() };
-      if (phase !== undefined && phase !== now.phase) turnsLeft = turnsAfterChange;
-      else if (counts !== now.counts && Date.now() - lookedAt > countsEveryMs) turnsLeft = Math.max(turnsLeft, 1);
+      if (phase !== undefined && phase !== now.phase) {
+        turnsLeft = turnsAfterChange;
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * spreadMs));
+      } else if (counts !== now.counts && Date.now() - lookedAt > countsEveryMs) turnsLeft = Math.max(turnsLeft, 1);
       if (turnsLeft > 0) {
         counts = now.counts;
         turnsLeft -= 1;
@@ -97,4 +136,5 @@ if (sale) {
   // the server opens the sale at the same moment; spread, so that the whole world does not ask at once
   sale.addEventListener("countdown-end", () => setTimeout(ask, 500 + Math.random() * jitterMs));
   ask();
+  findPlace();
 }

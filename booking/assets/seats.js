@@ -14,6 +14,8 @@ const tip = document.getElementById("map-tip");
 let hall, statuses, map;
 /** Ordinals, in the order they were chosen. */
 const chosen = new Set();
+/** A form is on its way: seats that go now may go to this fan. */
+let sending = false;
 
 // ---- words ----------------------------------------------------------------------------------------------------
 
@@ -62,17 +64,22 @@ function changed() {
     const seat = hall.seats[ordinal];
     const chip = document.createElement("button");
     Object.assign(chip, { type: "button", className: "chip" });
-    chip.setAttribute("aria-label", `${seat.seat}: give up ${describe(ordinal)}`);
-    chip.textContent = seat.seat;
+    chip.setAttribute("aria-label", `${seat.row} ${seat.number}: give up ${describe(ordinal)}`);
+    chip.dataset.seat = ordinal;
+    chip.textContent = `${seat.row} ${seat.number}`;
     chip.addEventListener("click", () => { toggle(ordinal); hold.focus(); });
     return chip;
   });
   const list = document.getElementById("chosen");
-  if (chips.length) list.replaceChildren(...chips);
-  else list.textContent = "No seats chosen yet";
+  const { activeElement } = document;
+  const had = list.contains(activeElement) ? activeElement.dataset.seat : undefined;
+  list.replaceChildren(...chips);
+  // whoever stood on a chip stands on it still, or, if its seat is gone, on the button
+  if (had !== undefined) (chips.find((chip) => chip.dataset.seat === had) ?? hold).focus();
   const total = [...chosen].reduce((sum, ordinal) => sum + tierOf(hall.seats[ordinal]).amount, 0);
-  text(document.getElementById("total"), chosen.size ? money(total) : "");
-  hold.disabled = chosen.size === 0;
+  const count = `${chosen.size} ${chosen.size === 1 ? "seat" : "seats"}`;
+  text(document.getElementById("total"), chosen.size ? `${count} · ${money(total)}` : "No seats chosen yet");
+  hold.setAttribute("aria-disabled", chosen.size === 0);
   for (const hidden of form.querySelectorAll("input[type=hidden][name=seats]")) hidden.remove();
   for (const ordinal of chosen) {
     const hidden = document.createElement("input");
@@ -118,6 +125,7 @@ function listRow(row, ordinals) {
     label.className = `seat tier-${tierOf(seat).colour}`;
     const box = label.appendChild(document.createElement("input"));
     box.type = "checkbox";
+    box.dataset.ordinal = ordinal;
     box.addEventListener("change", () => toggle(ordinal));
     boxes.set(ordinal, box);
     const words = label.appendChild(document.createElement("span"));
@@ -134,9 +142,20 @@ function span(className, words) {
   return made;
 }
 
+/** Where to stand when a seat goes: on the nearest free one of its row, or at the beginning of the list. */
+function neighbour(box) {
+  const row = [...box.closest(".row").querySelectorAll("input")];
+  const at = row.indexOf(box);
+  const still = row.filter((other) => statuses[other.dataset.ordinal] === free && !other.disabled);
+  const distance = (other) => Math.abs(row.indexOf(other) - at);
+  return still.reduce((best, other) => best && distance(best) <= distance(other) ? best : other, undefined) ?? rows;
+}
+
 function refreshRows() {
   for (const [ordinal, box] of boxes) {
     const gone = statuses[ordinal] !== free;
+    // a box that is disabled loses the focus to nowhere
+    if (gone && box === document.activeElement) neighbour(box).focus();
     if (box.disabled !== gone) box.disabled = gone;
     if (box.checked !== chosen.has(ordinal)) box.checked = chosen.has(ordinal);
   }
@@ -151,6 +170,7 @@ function unpack(base64, count) {
 
 /** Seats that are gone leave the choice. */
 function drop() {
+  if (sending) return;
   const gone = [...chosen].filter((ordinal) => statuses[ordinal] !== free);
   if (!gone.length) return refreshRows();
   for (const ordinal of gone) chosen.delete(ordinal);
@@ -173,6 +193,13 @@ function watch() {
     for (const [ordinal, status] of changes) statuses[ordinal] = status;
     map.show(statuses, changes.map(([ordinal]) => ordinal));
     drop();
+  });
+  // no room for a stream: the hall as it stands now
+  stream.addEventListener("bye", async () => {
+    const answer = map ? undefined : await fetch(`/events/${event}/seats`);
+    if (!answer?.ok || map) return;
+    statuses = unpack((await answer.json()).statuses, hall.seats.length);
+    begin();
   });
   // after "bye" the browser comes back by itself; after an error status it would not
   stream.addEventListener("error", () => {
@@ -225,7 +252,19 @@ async function start() {
 
 // the server knows what the end of the turn means; it still takes what was sent in the last seconds
 document.addEventListener("countdown-end", () => setTimeout(() => location.reload(), expiryGraceMs));
-addEventListener("pageshow", (shown) => { if (shown.persisted) location.reload(); });
+addEventListener("pageshow", (shown) => {
+  sending = false;
+  if (shown.persisted) location.reload();
+});
+document.addEventListener("submit", (sent) => { if (!sent.defaultPrevented) sending = true; });
+form?.addEventListener("submit", (sent) => {
+  if (!map || chosen.size > 0) return;
+  sent.preventDefault();
+  news("Choose at least one seat first.");
+});
 
 // without the hall's plan the page is the one that needs no scripts, which does everything
-start().catch((error) => console.warn(error));
+start().catch((error) => {
+  console.warn(error);
+  section.remove();
+});

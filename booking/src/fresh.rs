@@ -57,6 +57,8 @@ impl From<LoadError> for Error {
 pub(crate) struct Fresh<K, V> {
     fresh: Cache<K, V>,
     last: Cache<K, V>,
+    /// Whether a value is worth keeping for an outage.
+    keeps: fn(&V) -> bool,
     silent_until: Mutex<Option<Instant>>,
 }
 
@@ -66,7 +68,13 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(crate) fn new(time_to_live: Duration) -> Self {
+        Self::keeping(time_to_live, |_| true)
+    }
+
+    /// Keeps for an outage only what `keeps` says: not the answers for names that anybody may invent.
+    pub(crate) fn keeping(time_to_live: Duration, keeps: fn(&V) -> bool) -> Self {
         Self {
+            keeps,
             fresh: Cache::builder().max_capacity(LAST_KNOWN_MAX).time_to_live(time_to_live).build(),
             last: Cache::new(LAST_KNOWN_MAX),
             silent_until: Mutex::new(None),
@@ -93,7 +101,9 @@ where
         };
         match self.fresh.try_get_with(key.clone(), bounded).await {
             Ok(value) => {
-                self.last.insert(key, value.clone()).await;
+                if (self.keeps)(&value) {
+                    self.last.insert(key, value.clone()).await;
+                }
                 Ok(value)
             }
             Err(error) if error.is_outage() => {

@@ -25,10 +25,11 @@ use crate::app::{App, Limits};
 /// All URLs of booking's pages. What a form does is limited together with the same thing done by API.
 pub(crate) fn router(limits: &Limits) -> Router<App> {
     let (sign_in, registration) = (limited(limits.sign_in.clone()), limited(limits.registration.clone()));
-    let (checkout, confirm) = (limited(limits.checkout.clone()), limited(limits.confirm.clone()));
+    let checkout = limited(limits.checkout.clone());
     Router::new()
         .route("/e/{event_id}/seats", post(seats::choose).layer(checkout).get(seats::show))
-        .route("/checkout/{booking_id}", post(checkout::act).layer(confirm).get(checkout::show))
+        // counts what it does by itself, to answer with a page that one can pay on
+        .route("/checkout/{booking_id}", get(checkout::show).post(checkout::act))
         // finding, open to everybody and kept for a moment
         .route("/", get(home::show))
         .route("/search", get(search::show))

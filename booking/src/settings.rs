@@ -21,6 +21,10 @@ pub struct Settings {
     pub availability_ms: u64,
     /// Live seat maps of this process; more are told to come back.
     pub streams_max: usize,
+    /// Of these, how many one address may have; many fans may share one.
+    pub streams_per_address_max: usize,
+    /// Events whose seats a process watches at once; maps of further ones change only now and then.
+    pub seats_watched_max: usize,
     /// How often a process looks for changed seats while somebody watches them, in milliseconds.
     pub seats_watch_ms: u64,
     /// How often the search index looks for changes it was not told of, in milliseconds.
@@ -54,6 +58,8 @@ impl Default for Settings {
             session_days: 30,
             availability_ms: 1_000,
             streams_max: 15_000,
+            streams_per_address_max: 500,
+            seats_watched_max: 256,
             seats_watch_ms: 250,
             index_poll_ms: 1_000,
             index_writer_bytes: 32_000_000,
@@ -83,7 +89,12 @@ pub struct Stripe {
     pub webhook_secret: SecretString,
     /// How old a signed webhook may be, in seconds.
     pub webhook_tolerance_s: u64,
+    /// The checkout page offers test cards instead of the provider's own fields: for the sandbox, where no money moves.
+    pub test_cards: bool,
 }
+
+/// How the provider's keys for real money begin. <https://docs.stripe.com/keys>
+const LIVE: &str = "sk_live_";
 
 impl Default for Stripe {
     fn default() -> Self {
@@ -93,13 +104,15 @@ impl Default for Stripe {
             publishable_key: String::new(),
             webhook_secret: SecretString::default(),
             webhook_tolerance_s: 300,
+            test_cards: false,
         }
     }
 }
 
 impl Stripe {
     /// # Errors
-    /// Names the secret that is not set: without it nothing could be sold, or any caller could send webhooks.
+    /// Names the secret that is not set: without it nothing could be sold, or any caller could send webhooks. Or says
+    /// that test cards and real money exclude each other.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         for (name, secret) in [("secret_key", &self.secret_key), ("webhook_secret", &self.webhook_secret)] {
             anyhow::ensure!(
@@ -107,6 +120,10 @@ impl Stripe {
                 "booking.stripe.{name} is not set: take it from the provider's dashboard, or from the sandbox role"
             );
         }
+        anyhow::ensure!(
+            !(self.test_cards && self.secret_key.expose_secret().starts_with(LIVE)),
+            "booking.stripe.test_cards is set, and booking.stripe.secret_key is for real money"
+        );
         Ok(())
     }
 }
@@ -149,5 +166,7 @@ mod tests {
             let refused = missing.check().unwrap_err().to_string();
             assert!(refused.contains(name), "{refused}");
         }
+        assert!(Stripe { test_cards: true, ..set() }.check().is_ok());
+        assert!(Stripe { test_cards: true, secret_key: "sk_live_1".into(), ..set() }.check().is_err());
     }
 }

@@ -13,6 +13,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Serialize;
 
+pub(crate) use html::count;
+
 use crate::{books::Books, judge::Verdict, record::Record};
 
 /// The report.

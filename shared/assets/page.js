@@ -1,18 +1,26 @@
-// What every page does once its scripts run. Other modules import `text`, `say` and `duration`.
+// What every page does once its scripts run. Other modules import `text`, `say`, `duration`, `spoken` and `tick`.
 
 const units = { s: 1000, minute: 60, hour: 3600, day: 86_400 };
 const sayGapMs = 10_000;
 
-/** Seconds as a clock: 0:59, 12:05, 1:02:03; from two days on "3 days". */
+/** Seconds as a clock: 0:59, 12:05, 1:02:03; from a day on "1 day 23 h", from two on "3 days". */
 export function duration(seconds) {
   const left = Math.max(0, Math.floor(seconds));
   if (left >= 2 * units.day) {
     const inDays = { style: "unit", unit: "day", unitDisplay: "long" };
     return new Intl.NumberFormat(document.documentElement.lang || "en", inDays).format(Math.floor(left / units.day));
   }
+  if (left >= units.day) return `1 day ${Math.floor(left / units.hour) - 24} h`;
   const two = (number) => String(number).padStart(2, "0");
   const [h, m, s] = [Math.floor(left / units.hour), Math.floor(left / units.minute) % 60, left % 60];
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** Seconds as they are said: "45 seconds", "2 minutes". */
+export function spoken(seconds) {
+  const left = Math.max(0, Math.round(seconds));
+  if (left < 2 * units.minute) return left === 1 ? "1 second" : `${left} seconds`;
+  return `${Math.floor(left / units.minute)} minutes`;
 }
 
 /** Writes only what changed: an untouched text costs no layout and keeps a reader's selection. */
@@ -38,6 +46,8 @@ export function say(message) {
 
 // Countdowns. `data-now` is the server's clock when it wrote the element, `data-countdown` the end; a fan's own
 // clock may be wrong by minutes. Elements may come and change at any time: each tick looks for them again.
+// `data-announce` says what the time is for ("to pay"): a screen reader hears twice that it runs out.
+const announceAt = [120, 30];
 const clocks = new WeakMap();
 let writtenAt = performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.responseStart ?? 0);
 
@@ -51,12 +61,22 @@ function clock(element) {
   return fresh;
 }
 
-function tick() {
+function announce(element, it, left) {
+  const due = announceAt.some((seconds) => it.left > seconds && left <= seconds);
+  it.left = left;
+  if (due && left > 0 && !element.closest("[hidden]")) say(`${spoken(left)} left ${element.dataset.announce}.`);
+}
+
+/** Writes every countdown as it stands; happens by itself four times a second. */
+export function tick() {
   for (const element of document.querySelectorAll("[data-countdown]")) {
     const it = clock(element);
     const left = (it.endsAt - Date.now()) / units.s;
     if (Number.isNaN(left)) continue;
-    text(element, duration(Math.ceil(left)));
+    const words = duration(Math.ceil(left));
+    text(element, words);
+    element.classList.toggle("long", words.length > 5); // hours need smaller digits on a phone
+    if (element.dataset.announce) announce(element, it, left);
     if (left > 0) it.ended = false;
     else if (!it.ended) {
       it.ended = true;

@@ -8,7 +8,8 @@
 //! [`private`] answers health and metrics on a port of its own.
 //!
 //! A handler speaks [`json`] in and out and answers a [`problem`] when it must refuse;
-//! [`openapi`] completes the documents that describe both; [`pages`] are for people. [`client_address`] says who asks
+//! [`openapi`] completes the documents that describe both; [`pages`] are for people, with numbers as [`words`] say them, and
+//! [`sse`] keeps them live. [`client_address`] says who asks
 //! and [`rate_limit`] how often they may. Time comes from a [`clock`] and from nowhere else.
 //!
 //! Secrets start at a [`keyring`]: a MAC or key for each purpose is derived from it, and
@@ -33,6 +34,8 @@ pub mod openapi;
 pub mod problem;
 
 pub mod pages;
+pub mod sse;
+pub mod words;
 
 pub mod client_address;
 pub mod rate_limit;

@@ -76,7 +76,7 @@ impl RateLimit {
         Self { name, limiter }
     }
 
-    /// Counts one use by an address; IPv6 counts by /64, the least a subscriber is given.
+    /// Counts one use by an address, see [`network`].
     ///
     /// # Errors
     /// 429 `rate-limited` with Retry-After, once the quota is used up.
@@ -105,7 +105,8 @@ impl RateLimit {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one client: an IPv4 address, or an IPv6 /64, the least a subscriber is given.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -131,6 +131,7 @@ impl Provider {
         let listener = serve::bind(([127, 0, 0, 1], 0).into(), defaults.backlog)?;
         let url = format!("http://{}", listener.local_addr()?);
         sources.set("booking.stripe.api_base", url.clone());
+        sources.set("booking.stripe.test_cards", "true");
         for (key, value) in secrets.stripe_overrides() {
             sources.set(&key, value);
         }

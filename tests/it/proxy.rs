@@ -49,6 +49,17 @@ async fn what_the_proxy_refuses_is_a_problem_document_too() {
     let (status, told) = problem(gone).await;
     assert_eq!((status, &told["type"]), (503, &"/problems/unavailable".into()), "{told}");
     assert_eq!(told["status"], 503, "{told}");
+
+    // people who navigate get a page that looks again by itself; what they pressed is theirs to repeat
+    for (request, looks_again) in [(Client::new().get(&roles.url), true), (Client::new().post(&roles.url), false)] {
+        let page = request.header("sec-fetch-mode", "navigate").send().await.expect("an answer");
+        assert_eq!(
+            (page.status().as_u16(), &page.headers()["content-type"]),
+            (503, &"text/html; charset=utf-8".parse().unwrap())
+        );
+        let html = page.text().await.expect("a body");
+        assert_eq!(html.contains("http-equiv=\"refresh\""), looks_again, "{html}");
+    }
 }
 
 async fn problem(answer: Response) -> (u16, Value) {

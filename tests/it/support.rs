@@ -8,7 +8,15 @@ pub(crate) mod stack;
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use jiff::tz::TimeZone;
+use shared::clock::Clock;
 use tempfile::TempDir;
+
+/// A day of next year, `month_and_day` as in `03-12`: never over, whenever the tests run.
+pub(crate) fn next_year(month_and_day: &str) -> String {
+    let year = Clock::system().now().to_zoned(TimeZone::UTC).year();
+    format!("{}-{month_and_day}", year + 1)
+}
 
 /// A folder that other users may enter: Postgres and nginx run as users of their own when we are root.
 pub(crate) fn folder() -> TempDir {

@@ -1,4 +1,5 @@
 // Not in line yet: the drop's public totals, kept fresh without haste. Nothing here depends on them.
+import { text } from "../shared/page.js";
 import { number, show, tellLocally, write } from "./faces.js";
 
 const root = document.getElementById("join");
@@ -18,6 +19,11 @@ function tell({ state, reason, waiting, lobby, left, opens_at: opensAt }) {
   tellLocally(root);
   show(root, state);
   document.getElementById("door").hidden = state === "ended";
+  const now = document.getElementById("join-now");
+  if (!now) return; // to sign in comes first
+  now.hidden = state === "sold_out";
+  document.getElementById("join-sold-out").hidden = !now.hidden;
+  text(now.querySelector("button"), state === "scheduled" ? "Enter the lobby" : "Join the line");
 }
 
 async function look() {

@@ -1,6 +1,6 @@
 // A fan's place, live. The server wrote every section; here one is shown and its fields are kept true, from
 // the frames of /queue/{drop}/events alone: nothing is fetched when the drop changes.
-import { say, text } from "../shared/page.js";
+import { say, spoken, text, tick } from "../shared/page.js";
 import { number, show, tellLocally, tellNotice, write } from "./faces.js";
 
 const root = document.getElementById("queue");
@@ -12,12 +12,13 @@ const serverNow = () => new Date(Date.now() + clockAhead).toISOString();
 
 let { face, place, epoch } = root.dataset;
 let shown = Number(root.dataset.shown) || undefined;
-let from = Math.max(Number(root.dataset.from) || 0, firstSeen()) || undefined;
+let from = Number(root.dataset.from) || undefined;
 let frameAt = Date.now();
 
 // ---- What is shown -------------------------------------------------------------------------------------
 
-function faceOf({ state, reason }) {
+function faceOf({ state, reason, called }) {
+  if (state === "paused" && called) return "paused-turn";
   if (state === "called" && reason === "claim-waits") return "claiming";
   if (state !== "ended") return state;
   return { "session-over": "session-over", lapsed: "lapsed-out" }[reason] ?? "ended";
@@ -50,11 +51,15 @@ function tellPosition({ position, ahead, estimate, left }) {
   if (left !== undefined) write(root, "left", left === null ? "not known yet" : number(left));
   if (position === null) return;
   if (shown && position > shown) [position, ahead] = [shown, shown - 1];
+  write(root, "estimate", estimateOf(estimate));
+  stand(position, ahead);
+}
+
+function stand(position, ahead) {
   shown = position;
   from = Math.max(from ?? 0, position);
   write(root, "position", number(position));
   write(root, "ahead", aheadOf(ahead));
-  write(root, "estimate", estimateOf(estimate));
   fit();
   document.getElementById("gone").value = (1000 * (from + 1 - position)) / from;
   remember();
@@ -74,11 +79,14 @@ function count(field, until) {
     element.dataset.now = serverNow();
     element.dataset.countdown = until;
   }
+  tick(); // written before it is shown
 }
 
 const tabs = {
-  called: "Your turn!", lapsed: "Your turn!", claiming: "You’re in", admitted: "You’re in",
-  lobby: "Lobby", paused: "Paused", sold_out: "Sold out",
+  called: "Your turn!", lapsed: "Your turn!", claiming: "At the door", admitted: "You’re in",
+  lobby: "Lobby", paused: "Paused", "paused-turn": "Paused", sold_out: "Sold out",
+  finished: "You have your tickets", left: "You left the line", ended: "Sale over",
+  "session-over": "Your turn is over", "lapsed-out": "Your turn is over",
 };
 
 function tellTab() {
@@ -88,20 +96,24 @@ function tellTab() {
 }
 
 const stepOf = {
-  lobby: 0, drawing: 0, waiting: 0, paused: 0, restoring: 0, sold_out: 0,
-  called: 1, claiming: 1, lapsed: 1, admitted: 2, finished: 3,
+  lobby: 0, drawing: 0, waiting: 1, paused: 1, restoring: 1,
+  called: 2, claiming: 2, lapsed: 2, "paused-turn": 2, admitted: 3,
 };
 
 function tellStep() {
   const at = stepOf[face];
-  for (const [i, step] of [...document.getElementById("steps").children].entries()) {
-    step.classList.toggle("done", at > i);
-    if (at === i) step.setAttribute("aria-current", "step");
+  for (const step of document.getElementById("steps").children) {
+    const its = Number(step.dataset.step);
+    step.classList.toggle("done", at > its);
+    if (at === its) step.setAttribute("aria-current", "step");
     else step.removeAttribute("aria-current");
   }
   const leave = document.getElementById("leave");
-  leave.hidden = !(at < 3);
+  leave.hidden = at === undefined && face !== "sold_out";
   if (leave.hidden) leave.open = false;
+  document.getElementById("what-next").hidden = at === undefined;
+  const signIn = document.getElementById("sign-in");
+  if (signIn) signIn.hidden = leave.hidden;
 }
 
 function tellDocument(told) {
@@ -119,7 +131,7 @@ function tellDocument(told) {
   show(root, face);
   tellStep();
   tellTab();
-  if (face !== before) announce();
+  if (face !== before) announce(told);
   // who pressed for the turn and waited at the door need not press again
   if (before === "claiming" && face === "admitted") {
     const form = root.querySelector('form[data-do="enter"]');
@@ -130,11 +142,12 @@ function tellDocument(told) {
 let toldAt = Date.now();
 
 /** Screen readers hear a change at once, a turn above everything else, and a number at most once a minute. */
-function announce() {
+function announce(told) {
   const section = root.querySelector(`.faces > [data-face="${face}"]`);
   const heading = section.querySelector("h2").textContent;
   const alarming = face === "called" || face === "lapsed";
-  text(document.getElementById("now"), alarming ? `${heading}. ${section.querySelector("button").textContent}.` : "");
+  const within = face === "called" ? ` within ${spoken((Date.parse(told.claim_deadline) - Date.now() - clockAhead) / 1000)}` : "";
+  text(document.getElementById("now"), alarming ? `${heading}. ${section.querySelector("button").textContent}${within}.` : "");
   if (alarming && navigator.userActivation?.hasBeenActive) navigator.vibrate?.([300, 150, 300]);
   if (!alarming) say([heading, section.querySelector(".lead")?.textContent].filter(Boolean).join(". "));
   toldAt = Date.now();
@@ -148,20 +161,32 @@ function announcePosition() {
 
 // ---- What is remembered --------------------------------------------------------------------------------
 
-function firstSeen() {
+/** A page opened anew may have been told less than this browser showed before. */
+function recall() {
+  let kept;
   try {
-    const [of, first] = (localStorage.getItem(path) ?? "").split(".");
-    return of === idOf(place) ? Number(first) || 0 : 0;
-  } catch {
-    return 0; // a browser that keeps nothing: the way begins at this look
+    kept = JSON.parse(localStorage.getItem(path));
+  } catch { /* a browser that keeps nothing, or kept something else: the way begins at this look */ }
+  if (kept?.place !== idOf(place) || kept.epoch !== epoch || !(kept.shown > 0)) return;
+  from = Math.max(from ?? 0, kept.from) || undefined;
+  const before = shown;
+  shown = Math.min(shown ?? kept.shown, kept.shown);
+  if (before > shown) {
+    stand(shown, shown - 1);
+    tellTab();
   }
 }
 
-/** In the address, so that a reload shows no higher position, and in the browser, for the way gone. */
+/** In the address and wherever the page leads, so that no way back shows a higher position; in the browser, for a
+    page opened anew. */
 function remember() {
-  history.replaceState(history.state, "", `${path}?shown=${idOf(place)}.${shown}&from=${from}`);
+  const address = `${path}?shown=${idOf(place)}.${shown}&from=${from}`;
+  history.replaceState(history.state, "", address);
+  for (const form of root.querySelectorAll("form[method=post]")) form.action = address;
+  const signIn = root.querySelector("#sign-in a");
+  if (signIn) signIn.href = `/account?next=${encodeURIComponent(address)}`;
   try {
-    localStorage.setItem(path, `${idOf(place)}.${from}`);
+    localStorage.setItem(path, JSON.stringify({ place: idOf(place), epoch, shown, from }));
   } catch { /* a browser that keeps nothing */ }
 }
 
@@ -188,7 +213,10 @@ function open() {
     if (tellNotice(root, notice)) say(`From the organiser: ${notice.text}`);
   });
   source.addEventListener("bye", (event) => {
-    again(JSON.parse(event.data).retry_after_s * 1000);
+    // no room yet: twice as long each time, until a document comes
+    again(Math.min(JSON.parse(event.data).retry_after_s * 1000 * 2 ** failures, backoffMs.most));
+    failures += 1;
+    tellLink();
   });
   source.onerror = () => {
     tellLink();
@@ -240,15 +268,14 @@ const alive = "This page is live: it changes by itself.";
 let linkTimer;
 
 function tellLink() {
-  clearTimeout(linkTimer);
-  if (!navigator.onLine) {
-    text(link, "You are offline. Your place stays; it goes on when you are back.");
-  } else if (source?.readyState === EventSource.OPEN) {
-    text(link, alive);
-  } else {
-    // most breaks are over before anybody need know
-    linkTimer = setTimeout(() => text(link, "The connection is away. Your place stays; we keep trying."), 4_000);
+  const broken = navigator.onLine && source?.readyState !== EventSource.OPEN;
+  // most breaks are over before anybody need know
+  if (broken) {
+    linkTimer ??= setTimeout(() => text(link, "The connection is away. Your place stays; we keep trying."), 4_000);
+    return;
   }
+  linkTimer = clearTimeout(linkTimer);
+  text(link, navigator.onLine ? alive : "You are offline. Your place stays; it goes on when you are back.");
 }
 
 // a phone that slept may hold a stream that died unheard
@@ -264,6 +291,7 @@ addEventListener("pagehide", () => source?.close());
 addEventListener("pageshow", (event) => { if (event.persisted) open(); });
 
 tellLocally(root);
+recall();
 if (shown) remember();
 text(link, alive);
 open();

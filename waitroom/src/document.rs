@@ -31,6 +31,8 @@ pub(crate) struct Document {
     pub(crate) order_key: Option<OrderKey>,
     #[schema(required)]
     pub(crate) estimate: Option<Estimate>,
+    /// Whether it is the fan's turn and they are not in yet; also while the whole drop stands still.
+    pub(crate) called: bool,
     #[schema(required)]
     pub(crate) claim_deadline: Option<Timestamp>,
     #[schema(required)]
@@ -93,7 +95,13 @@ impl View<'_> {
             position: ahead.map(|ahead| ahead + 1),
             ahead,
             order_key: self.place.key(),
-            estimate: ahead.filter(|_| state == "waiting").and_then(|ahead| estimate(ahead, self.speed)),
+            estimate: ahead
+                .filter(|_| state == "waiting")
+                .and_then(|ahead| estimate(ahead, self.speed, self.drop.rate_per_minute)),
+            called: matches!(
+                self.place,
+                PlaceState::Called { .. } | PlaceState::Lapsed { .. } | PlaceState::Claiming { .. }
+            ),
             claim_deadline: match self.place {
                 PlaceState::Called { deadline, .. } => Some(timestamp(*deadline)?),
                 _ => None,

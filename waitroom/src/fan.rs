@@ -17,11 +17,6 @@ use shared::http::cookies;
 
 use crate::{app::App, crowd::Crowd, error::Error};
 
-/// The name of the cookie that carries a drop's pass.
-pub(crate) fn pass_cookie(drop: &DropId) -> String {
-    format!("__Host-onsale-pass-{drop}")
-}
-
 /// A caller of a drop's line, before anything is known of a place.
 pub(crate) struct Caller {
     pub(crate) drop: DropId,
@@ -65,7 +60,7 @@ fn pass(app: &App, headers: &HeaderMap, drop: &DropId, visitor: Option<&VisitorS
         let visitor = visitor.ok_or(Error::Pass(admission::pass::PassError::Invalid))?;
         return Ok(Some(app.passes.check(&text, drop, visitor)?));
     }
-    Ok(cookies::get(headers, &pass_cookie(drop))
+    Ok(cookies::get(headers, &presented::pass_cookie(drop))
         .zip(visitor)
         .and_then(|(text, visitor)| app.passes.check(&text, drop, visitor).ok()))
 }

@@ -74,6 +74,9 @@ const TITLE_MAX: usize = 120;
 const OPENS_AT_S: std::ops::Range<i64> = 1_577_836_800..4_102_444_800;
 
 impl Settings {
+    /// So many inside at a time are no bound: the default.
+    pub(crate) const BOUNDLESS: i32 = 1_000_000;
+
     /// The defaults at a rate.
     pub fn at_rate(rate_per_minute: i32) -> Self {
         Self {
@@ -114,7 +117,7 @@ impl Settings {
     }
 
     fn default_max_active() -> i32 {
-        1_000_000
+        Self::BOUNDLESS
     }
     fn default_claim_window_s() -> i32 {
         120

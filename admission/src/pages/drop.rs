@@ -81,6 +81,10 @@ struct Page<'a> {
     rate: String,
     pace: String,
     max_active: String,
+    /// So many may be inside that it says nothing.
+    is_boundless: bool,
+    /// A rate so much higher that it wants a second look, and as people read it.
+    leap: Option<(i32, String)>,
     /// The rate before this one, and as people read it.
     rate_before: Option<(i32, String)>,
     notice: Option<(Moment, Notice)>,
@@ -176,6 +180,8 @@ async fn render(
         rate: grouped(rate),
         pace: pace(rate),
         max_active: grouped(drop.settings.max_active),
+        is_boundless: drop.settings.max_active >= drops::Settings::BOUNDLESS,
+        leap: refused.as_ref().and_then(|refused| refused.leap).map(|leap| (leap, grouped(leap))),
         rate_before: rates.into_iter().find(|before| *before != rate).map(|before| (before, grouped(before))),
         reasons: REASONS,
         said: ask.done.as_deref().and_then(|done| said(done, drop)),

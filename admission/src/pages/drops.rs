@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::{StreamExt as _, stream};
+use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use shared::{
     json::Query,
@@ -49,6 +50,8 @@ struct Page<'a> {
     is_blind: bool,
     offers: Vec<Offer>,
     new: Typed,
+    /// For the example of a command, which must not name a day that is over.
+    next_year: i16,
 }
 
 struct Row {
@@ -57,6 +60,7 @@ struct Row {
     state: (&'static str, &'static str),
     rate: String,
     opens_at: Option<Moment>,
+    is_open: bool,
     figures: Figures,
 }
 
@@ -84,9 +88,12 @@ pub(super) async fn show(
 pub(super) async fn list(app: &App, operator: &Operator, new: Typed) -> Result<Response, Problem> {
     let drops = drops::list(&app.pool).await.map_err(Error::from)?;
     let (figures, is_blind) = figures(app, &drops).await;
-    let rows = drops.iter().zip(figures).map(|(drop, live)| Row::new(drop, live.as_ref())).collect();
+    let now = app.clock.now();
+    let rows = drops.iter().zip(figures).map(|(drop, live)| Row::new(drop, live.as_ref(), now)).collect();
     let offers = offers(&app.pool).await.map_err(Error::from)?;
-    Ok(page(&Page { site: app.site.clone(), operator: &operator.email, drops: rows, is_blind, offers, new }))
+    let next_year = now.to_zoned(TimeZone::UTC).year() + 1;
+    let site = app.site.clone();
+    Ok(page(&Page { site, operator: &operator.email, drops: rows, is_blind, offers, new, next_year }))
 }
 
 /// What each line says, and whether some could not say it.
@@ -111,13 +118,14 @@ async fn figures(app: &App, drops: &[Drop]) -> (Vec<Option<Live>>, bool) {
 }
 
 impl Row {
-    fn new(drop: &Drop, live: Option<&Live>) -> Self {
+    fn new(drop: &Drop, live: Option<&Live>, now: Timestamp) -> Self {
         Self {
             id: drop.id.to_string(),
             title: words::title(drop).to_owned(),
             state: words::state(live.map_or(words::stored(drop.state), |live| live.state)),
             rate: grouped(drop.settings.rate_per_minute),
             opens_at: drop.settings.opens_at.map(moment),
+            is_open: drop.settings.opens_at.is_some_and(|at| at <= now),
             figures: Figures::new(live),
         }
     }

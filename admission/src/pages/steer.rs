@@ -34,6 +34,8 @@ pub(super) struct Posted {
     pub(super) rate: String,
     /// The rate that stood on the page.
     from: String,
+    /// The rate once more, when it was asked whether it is meant.
+    sure: String,
     /// One of the reasons offered.
     pub(super) reason: String,
     /// A reason in own words; it counts more.
@@ -113,6 +115,9 @@ async fn obey(app: &App, operator: &Operator, drop: &Drop, posted: &Posted) -> R
     .map_err(Refusal::from)
 }
 
+/// From so many times the present rate on, a slip of the finger is likelier than the wish.
+const LEAP: i32 = 5;
+
 /// Another rate, unless somebody else set it since the page was shown: two people who both double it would
 /// have meant something else.
 async fn rate(app: &App, operator: &Operator, drop: &Drop, posted: &Posted) -> Result<&'static str, Refusal> {
@@ -126,8 +131,12 @@ async fn rate(app: &App, operator: &Operator, drop: &Drop, posted: &Posted) -> R
             format!("Somebody set it to {} meanwhile. If you still want yours, send it again.", grouped(current));
         return Err(Refusal::Stale(words));
     }
+    if rate / LEAP >= current && posted.sure.parse() != Ok(rate) {
+        return Err(Refusal::Leap { rate, times: rate / current });
+    }
     let changes = Changes { rate_per_minute: Some(rate), ..Changes::default() };
-    drops::change(&app.pool, &app.line, &drop.id, &changes, app.clock.now(), &operator.actor()).await?;
+    drops::change_seen(&app.pool, &app.line, &drop.id, drop.version, &changes, app.clock.now(), &operator.actor())
+        .await?;
     Ok("rate")
 }
 
@@ -141,7 +150,8 @@ async fn settings(app: &App, operator: &Operator, drop: &Drop, posted: &Posted) 
         let words = "Somebody changed the drop meanwhile; look at its record. If you still want this, save it again.";
         return Err(Refusal::Stale(words.to_owned()));
     }
-    drops::change(&app.pool, &app.line, &drop.id, &changes, app.clock.now(), &operator.actor()).await?;
+    drops::change_seen(&app.pool, &app.line, &drop.id, drop.version, &changes, app.clock.now(), &operator.actor())
+        .await?;
     Ok("settings")
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Refused {
     pub(super) status: StatusCode,
     pub(super) control: String,
     pub(super) words: String,
+    /// The rate that is set when the same form comes back with a second word.
+    pub(super) leap: Option<i32>,
 }
 
 /// Why a form is not obeyed.
@@ -23,6 +25,11 @@ pub(super) enum Refusal {
     Field(String),
     /// It was meant for something that is otherwise by now.
     Stale(String),
+    /// The rate would be so many times the present one.
+    Leap {
+        rate: i32,
+        times: i32,
+    },
     Drop(DropError),
 }
 
@@ -44,7 +51,7 @@ pub(super) fn time(text: &str) -> Result<Option<Timestamp>, Refusal> {
         return Ok(None);
     }
     let time = text.trim().parse::<civil::DateTime>().ok().and_then(|time| time.to_zoned(TimeZone::UTC).ok());
-    let refused = || Refusal::Field("The opening is a date and a time in UTC: 2027-03-12T19:00".to_owned());
+    let refused = || Refusal::Field("The opening is a date and a time in UTC: 2035-03-12T19:00".to_owned());
     time.map(|time| Some(time.timestamp())).ok_or_else(refused)
 }
 
@@ -69,9 +76,15 @@ pub(super) fn label(field: &str) -> &'static str {
 impl Refusal {
     /// For the page; what no form can mend is a problem of its own.
     pub(super) fn told(self, control: &str) -> Result<Refused, Problem> {
+        let mut leap = None;
         let (status, words) = match self {
             Self::Field(words) => (StatusCode::UNPROCESSABLE_ENTITY, words),
             Self::Stale(words) => (StatusCode::CONFLICT, words),
+            Self::Leap { rate, times } => {
+                leap = Some(rate);
+                let words = format!("Nothing was set. That is {} times the present rate; is it meant?", grouped(times));
+                (StatusCode::UNPROCESSABLE_ENTITY, words)
+            }
             Self::Drop(DropError::Settings(SettingsError::Bounds { field, least, most })) => {
                 let words = format!("{} is between {} and {}.", label(field), grouped(least), grouped(most));
                 (StatusCode::UNPROCESSABLE_ENTITY, words)
@@ -90,7 +103,7 @@ impl Refusal {
                 }
             }
         };
-        Ok(Refused { status, control: control.to_owned(), words })
+        Ok(Refused { status, control: control.to_owned(), words, leap })
     }
 }
 

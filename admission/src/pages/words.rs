@@ -2,23 +2,11 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
+pub(super) use shared::words::grouped;
 
 use crate::{audit, drops, routes::live::Live};
 
 const UNKNOWN: &str = "–";
-
-/// 12345 as "12,345".
-pub(super) fn grouped(number: impl TryInto<u64>) -> String {
-    let digits = number.try_into().unwrap_or(0).to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// What a rate means to people: "33 a second", "1 every 6 seconds".
 pub(super) fn pace(rate_per_minute: i32) -> String {
@@ -140,6 +128,12 @@ pub(super) fn tell(entry: audit::Entry) -> Told {
 fn what(action: &str, subject: &str, detail: &Value) -> String {
     let text = |key: &str| detail[key].as_str().unwrap_or_default();
     match action {
+        // without a title it takes its event's name
+        "drop.create" if detail["settings"]["title"] == "" => {
+            let mut named = detail["settings"].clone();
+            named["title"].take();
+            format!("made it: {}", settings(&named))
+        }
         "drop.create" => format!("made it: {}", settings(&detail["settings"])),
         "drop.set" => settings(detail),
         "drop.open" => "opened it".to_owned(),
@@ -174,7 +168,8 @@ fn setting((field, value): (&&str, &Value)) -> Option<String> {
     let number = || grouped(value.as_u64().unwrap_or_default());
     let text = value.as_str().unwrap_or_default();
     Some(match *field {
-        "title" if text.is_empty() => return None,
+        "title" if value.is_null() => return None,
+        "title" if text.is_empty() => "no title but its id".to_owned(),
         "title" => format!("title “{text}”"),
         "rate_per_minute" => format!("rate {} a minute", number()),
         "opens_at" if text.is_empty() => "opens by hand".to_owned(),
@@ -197,8 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_and_rates_explained() {
-        assert_eq!([0, 999, 1_000, 6_000_000_u64].map(grouped), ["0", "999", "1,000", "6,000,000"].map(str::to_owned));
+    fn rates_are_explained() {
         assert_eq!(pace(2_000), "33 a second");
         assert_eq!(pace(90), "1.5 a second");
         assert_eq!(pace(60), "1 a second");
@@ -209,7 +203,10 @@ mod tests {
     fn the_audit_speaks() {
         let set = json!({ "rate_per_minute": 2_000, "opens_at": null });
         assert_eq!(what("drop.set", "x", &set), "rate 2,000 a minute, opens by hand");
+        assert_eq!(what("drop.set", "x", &json!({ "title": "" })), "no title but its id");
         assert_eq!(what("drop.pause", "x", &json!({ "reason": "Fire" })), "paused it: “Fire”");
+        let made = json!({ "settings": { "title": "", "rate_per_minute": 60 } });
+        assert_eq!(what("drop.create", "x", &made), "made it: rate 60 a minute");
         assert_eq!(what("drop.novelty", "x", &json!({})), "drop.novelty");
     }
 }

@@ -29,12 +29,14 @@ impl Drop for Api {
 pub(crate) async fn event(pool: &PgPool) -> Uuid {
     let (venue, event) = (Uuid::now_v7(), Uuid::now_v7());
     sqlx::query("INSERT INTO venues (venue_id, name) VALUES ($1, $1::text)").bind(venue).execute(pool).await.unwrap();
-    sqlx::query("INSERT INTO events (event_id, name, date, venue_id) VALUES ($1, 'An evening', '2027-03-01', $2)")
-        .bind(event)
-        .bind(venue)
-        .execute(pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO events (event_id, name, date, venue_id) VALUES ($1, 'An evening', current_date + 100, $2)",
+    )
+    .bind(event)
+    .bind(venue)
+    .execute(pool)
+    .await
+    .unwrap();
     event
 }
 

@@ -330,6 +330,60 @@ async fn what_is_refused_says_why_and_keeps_what_was_typed() {
 }
 
 #[tokio::test]
+async fn of_two_rates_for_the_same_look_one_is_set_and_pausing_is_never_refused() {
+    let desk = desk().await;
+    let path = desk.page();
+    for _ in 0..5 {
+        let from = desk.stored().await.settings.rate_per_minute;
+        let (higher, lower) = (from + 300, from + 200);
+        let (from, higher, lower) = (from.to_string(), higher.to_string(), lower.to_string());
+        let forms = [&higher, &lower].map(|rate| [("do", "rate"), ("from", from.as_str()), ("rate", rate.as_str())]);
+        let (one, other) = tokio::join!(desk.post(&path, &forms[0]), desk.post(&path, &forms[1]));
+        let mut answers = [one.status(), other.status()];
+        answers.sort_unstable();
+        assert_eq!(answers, [StatusCode::SEE_OTHER, StatusCode::CONFLICT]);
+    }
+    desk.steer(&[("do", "open")]).await;
+    for _ in 0..5 {
+        let pause = [("do", "pause"), ("words", "A moment, please")];
+        let (one, other, resume) =
+            tokio::join!(desk.post(&path, &pause), desk.post(&path, &pause), desk.post(&path, &[("do", "resume")]));
+        assert_eq!([one, other, resume].map(|answer| answer.status()), [StatusCode::SEE_OTHER; 3]);
+    }
+}
+
+#[tokio::test]
+async fn a_change_meant_for_another_version_is_refused() {
+    let desk = desk().await;
+    let line = Line::new(desk.world.redis.clone());
+    let seen = desk.stored().await.version;
+    let rate = |rate| drops::Changes { rate_per_minute: Some(rate), ..drops::Changes::default() };
+    let change = async |changes: &drops::Changes| {
+        drops::change_seen(&desk.world.pool, &line, &desk.drop, seen, changes, Clock::system().now(), "cli").await
+    };
+    change(&rate(1_300)).await.unwrap();
+    assert!(matches!(change(&rate(1_400)).await, Err(drops::DropError::Changed)));
+    assert_eq!(desk.stored().await.settings.rate_per_minute, 1_300);
+}
+
+#[tokio::test]
+async fn a_rate_many_times_the_present_one_wants_a_second_look() {
+    let desk = desk().await;
+    let rate =
+        |rate: &'static str, sure: &'static str| [("do", "rate"), ("from", "1200"), ("rate", rate), ("sure", sure)];
+    for sure in ["", "12000"] {
+        let (status, page) = desk.refused(&rate("120000", sure)).await;
+        assert_eq!(status, 422);
+        assert!(
+            page.contains("100 times the present rate") && page.contains(r#"name="sure" value="120000""#),
+            "{page}"
+        );
+    }
+    assert_eq!(desk.stored().await.version, 1, "nothing was changed");
+    assert!(desk.steer(&rate("120000", "120000")).await.contains("The rate is 120,000 a minute now."));
+}
+
+#[tokio::test]
 async fn the_opening_is_set_and_taken_away_in_utc() {
     let desk = desk().await;
     let with_opening = async |opens_at: &str| {

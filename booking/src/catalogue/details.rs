@@ -43,14 +43,14 @@ pub struct DropSummary {
     pub queue: String,
 }
 
-/// Details of this process, at most a moment old; unknown events are remembered as well.
+/// Details of this process, at most a moment old; that an event is unknown is remembered for that moment only.
 pub struct DetailsCache {
     by_event: Fresh<Uuid, Option<Arc<Details>>>,
 }
 
 impl DetailsCache {
     pub fn new(time_to_live: Duration) -> Self {
-        Self { by_event: Fresh::new(time_to_live) }
+        Self { by_event: Fresh::keeping(time_to_live, |details: &Option<Arc<Details>>| details.is_some()) }
     }
 
     /// `None` when there is no such event.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use admission::ids::DropId;
 use jiff::civil;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgPool;
@@ -26,12 +27,13 @@ pub struct OnSale {
 /// Lists of this process, at most a moment old.
 pub struct OnSales {
     next: Fresh<(), Arc<Vec<OnSale>>>,
-    by_drop: Fresh<String, Arc<Vec<OnSale>>>,
+    by_drop: Fresh<DropId, Arc<Vec<OnSale>>>,
 }
 
 impl OnSales {
     pub fn new(time_to_live: Duration) -> Self {
-        Self { next: Fresh::new(time_to_live), by_drop: Fresh::new(time_to_live) }
+        let next = Fresh::new(time_to_live);
+        Self { next, by_drop: Fresh::keeping(time_to_live, |listed: &Arc<Vec<OnSale>>| !listed.is_empty()) }
     }
 
     /// Events from `day` on whose drop has not ended, in the order they take place.
@@ -40,8 +42,8 @@ impl OnSales {
     }
 
     /// The events of a drop in the order they take place; none when there is no such drop.
-    pub(crate) async fn of_drop(&self, pool: &PgPool, drop_id: &str) -> Result<Arc<Vec<OnSale>>, LoadError> {
-        self.by_drop.get(drop_id.to_owned(), async { with_events(pool, of_drop(pool, drop_id).await?).await }).await
+    pub(crate) async fn of_drop(&self, pool: &PgPool, drop: &DropId) -> Result<Arc<Vec<OnSale>>, LoadError> {
+        self.by_drop.get(drop.clone(), async { with_events(pool, of_drop(pool, drop).await?).await }).await
     }
 }
 
@@ -66,7 +68,7 @@ async fn next(pool: &PgPool, day: civil::Date) -> sqlx::Result<Vec<Row>> {
     .await
 }
 
-async fn of_drop(pool: &PgPool, drop_id: &str) -> sqlx::Result<Vec<Row>> {
+async fn of_drop(pool: &PgPool, drop: &DropId) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "SELECT e.event_id, d.drop_id, d.title, d.opens_at,
                 CASE WHEN d.state = 'scheduled' AND d.opens_at <= now() THEN 'running' ELSE d.state END AS state
@@ -74,7 +76,7 @@ async fn of_drop(pool: &PgPool, drop_id: &str) -> sqlx::Result<Vec<Row>> {
          WHERE d.drop_id = $1
          ORDER BY e.date, e.time, e.event_id LIMIT $2",
     )
-    .bind(drop_id)
+    .bind(drop.as_str())
     .bind(LISTED_MAX)
     .fetch_all(pool)
     .await

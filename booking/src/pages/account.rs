@@ -2,13 +2,15 @@
 //! who comes from a line or from seats goes back exactly there.
 
 mod forms;
+mod seats;
 
 use askama::Template;
 use axum::{
     extract::{RawQuery, State},
     response::{AppendHeaders, IntoResponse as _, Response},
 };
-use http::{StatusCode, header};
+use futures_util::future::join_all;
+use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use shared::{
     http::cookies,
@@ -56,14 +58,17 @@ struct Row {
 pub(crate) async fn show(
     State(app): State<App>,
     fan: Result<Fan, Error>,
+    headers: HeaderMap,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
     let next = next_in(raw.as_deref().unwrap_or_default());
     let fan = match fan {
         Ok(fan) => fan,
-        Err(Error::SessionMissing) => return Ok(Forms::new(&app, next, Entered::default()).page(StatusCode::OK)),
+        Err(Error::SessionMissing) => {
+            return Ok(Forms::new(&app, &headers, next, Entered::default()).page(StatusCode::OK));
+        }
         Err(Error::SessionInvalid) => {
-            let mut forms = Forms::new(&app, next, Entered::default());
+            let mut forms = Forms::new(&app, &headers, next, Entered::default());
             forms.is_over = true;
             return Ok(forms.page(StatusCode::OK));
         }
@@ -74,21 +79,26 @@ pub(crate) async fn show(
     }
     let orders = accounts::orders(&app.pool, fan.user_id).await?;
     let now = app.clock.now();
+    let rows = join_all(orders.iter().map(async |order| row(order, seats::of(&app, order).await, now))).await;
     Ok(pages::page(&Account {
         username: accounts::username(&app.pool, fan.user_id).await?.unwrap_or_default(),
-        rows: orders.iter().map(|order| row(order, now)).collect(),
+        rows,
         site: app.site.clone(),
     }))
 }
 
 /// 303 to where the fan was going, with the session's cookie; or the form again.
-pub(crate) async fn sign_in(State(app): State<App>, Form(form): Form<SignIn>) -> Result<Response, Problem> {
+pub(crate) async fn sign_in(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(form): Form<SignIn>,
+) -> Result<Response, Problem> {
     let next = local_path(&form.next).map(str::to_owned);
     match accounts::sign_in(&app, &form.email, form.password).await {
         Ok(signed_in) => Ok(onwards(next.as_deref(), signed_in.cookie())),
         Err(Error::Credentials) => {
             let entered = Entered { email: form.email, ..Entered::default() };
-            let mut forms = Forms::new(&app, next, entered);
+            let mut forms = Forms::new(&app, &headers, next, entered);
             forms.sign_in_fault = Some("The email and the password do not belong together.");
             Ok(forms.page(StatusCode::UNAUTHORIZED))
         }
@@ -97,12 +107,16 @@ pub(crate) async fn sign_in(State(app): State<App>, Form(form): Form<SignIn>) ->
 }
 
 /// 303 to where the fan was going, with the session's cookie; or the form again.
-pub(crate) async fn sign_up(State(app): State<App>, Form(form): Form<SignUp>) -> Result<Response, Problem> {
+pub(crate) async fn sign_up(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(form): Form<SignUp>,
+) -> Result<Response, Problem> {
     let next = local_path(&form.next).map(str::to_owned);
     let registration = Registration::new(&form.username, &form.email, form.password, Some(form.phone.as_str()));
     let entered = Entered { username: form.username, email: form.email, phone: form.phone };
     let again = |fault: Fault, status: StatusCode| {
-        let mut forms = Forms::new(&app, next.clone(), entered);
+        let mut forms = Forms::new(&app, &headers, next.clone(), entered);
         forms.sign_up_fault = Some(fault);
         Ok(forms.page(status))
     };
@@ -141,7 +155,7 @@ fn next_in(raw: &str) -> Option<String> {
     local_path(&next).map(str::to_owned)
 }
 
-fn row(order: &Order, now: Timestamp) -> Row {
+fn row(order: &Order, seats: String, now: Timestamp) -> Row {
     let booking = &order.booking;
     let waits = order.waits_for_fan(now);
     Row {
@@ -149,7 +163,7 @@ fn row(order: &Order, now: Timestamp) -> Row {
         name: order.event.name.clone(),
         when: words::when(&order.event),
         place: sale::place(&order.event),
-        seats: order.seats.join(", "),
+        seats,
         total: words::money(booking.total_amount, &booking.currency),
         badge: badge(booking.status, booking.reason.as_deref(), waits),
         next: match (order.is_theirs(), waits) {

@@ -1,6 +1,7 @@
 //! `/checkout/{booking_id}`: what is held, for how long, and one button to pay; afterwards the tickets. Only for the
 //! fan whose booking it is.
 
+mod notice;
 mod payment;
 mod tickets;
 
@@ -14,14 +15,17 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
+    client_address::ClientAddress,
     json::Path,
     pages::{self, Form, Site, see_other},
     problem::Problem,
+    rate_limit::RateLimit,
 };
 use std::sync::Arc;
 use uuid::Uuid;
 
 use self::{
+    notice::Notice,
     payment::{CARDS, Way},
     tickets::SeatLine,
 };
@@ -54,16 +58,8 @@ struct Page {
     total: String,
     reference: String,
     now: Timestamp,
-    /// What just went wrong, in words.
-    notice: Option<String>,
+    notice: Option<Notice>,
     mails: bool,
-}
-
-impl Page {
-    /// Something may still change.
-    fn is_live(&self) -> bool {
-        !matches!(self.stands, Stands::Done | Stands::Over { .. })
-    }
 }
 
 /// Where the booking stands, as its fan sees it.
@@ -101,19 +97,28 @@ pub(super) async fn show(
         Own::Found(fan, booking) => (fan, booking),
         Own::SignedOut(answer) => return Ok(answer),
     };
-    let from_bank = Return::read(query.as_deref().unwrap_or_default());
+    let query = query.unwrap_or_default();
+    if let Some(said) = Return::of_provider(&query) {
+        // the provider's address names a secret: what it says is kept, the address is not, not even in the history
+        return Ok(see_other(&said.path(&booking)));
+    }
+    let from_bank = Return::of_ours(&query);
     let stands = match from_bank {
-        Return::Undecided if booking.status == Status::Pending => at_bank(),
+        Some(Return::Undecided) if booking.status == Status::Pending => at_bank(),
         _ => stands(&app, &booking).await?,
     };
-    let notice = (from_bank == Return::Refused && matches!(stands, Stands::Payable(_)))
-        .then(|| payment::words(payment::NOT_APPROVED, "").to_owned());
+    let notice = match (&stands, from_bank) {
+        (Stands::Payable(_), Some(Return::Refused)) => Some(Notice::failed(payment::words(payment::NOT_APPROVED, ""))),
+        (Stands::Payable(_), _) if had_these_already(&query) => Some(Notice::held_already()),
+        _ => None,
+    };
     page(&app, booking, stands, notice).await
 }
 
 pub(super) async fn act(
     State(app): State<App>,
     Path(booking_id): Path<String>,
+    address: ClientAddress,
     headers: HeaderMap,
     Form(order): Form<Order>,
 ) -> Result<Response, Problem> {
@@ -121,17 +126,20 @@ pub(super) async fn act(
         Own::Found(fan, booking) => (fan, booking),
         Own::SignedOut(answer) => return Ok(answer),
     };
-    let here = format!("/checkout/{}", booking.booking_id);
+    let here = path(&booking);
+    // not before the handler: there is a page to come back to, which says what to do
+    if let Err(problem) = app.limits.confirm.check(address.0) {
+        return limited(&app, booking, &order.does, problem).await;
+    }
+    if let ("pay" | "check", Err(problem)) = (order.does.as_str(), of_account(&app.limits.confirm_account, &fan)) {
+        return limited(&app, booking, &order.does, problem).await;
+    }
     let outcome = match order.does.as_str() {
         "pay" => {
             let card = payment::card(&app.settings.stripe, order.card.as_deref().unwrap_or_default())?;
-            app.limits.confirm_account.check_key(fan.user_id.as_bytes())?;
             confirm::confirm(&app, fan.user_id, booking.booking_id, Some(card)).await
         }
-        "check" => {
-            app.limits.confirm_account.check_key(fan.user_id.as_bytes())?;
-            confirm::confirm(&app, fan.user_id, booking.booking_id, None).await
-        }
+        "check" => confirm::confirm(&app, fan.user_id, booking.booking_id, None).await,
         "prepare" => {
             intents::ensure(&app, &booking).await?;
             return Ok(see_other(&here));
@@ -147,12 +155,16 @@ pub(super) async fn act(
         Ok(Confirmed::Completed(_)) | Err(Error::BookingExpired { .. }) => Ok(see_other(&here)),
         Ok(Confirmed::Pending { next_action, in_bank }) => match next_action.as_ref().and_then(bank_page) {
             Some(url) => to_bank(&app, booking, url).await,
-            None if in_bank => page(&app, booking, at_bank(), None).await,
+            None if in_bank => Ok(see_other(&Return::Undecided.path(&booking))),
             None => Ok(see_other(&here)),
         },
         Err(error @ (Error::Declined { .. } | Error::Provider(_))) => refused(&app, booking, error).await,
         Err(error) => Err(error.into()),
     }
+}
+
+fn path(booking: &Booking) -> String {
+    format!("/checkout/{}", booking.booking_id)
 }
 
 enum Own {
@@ -216,23 +228,37 @@ fn over(reason: &str) -> Stands {
     Stands::Over { title, text }
 }
 
-/// What the bank's or the provider's page says in the address it leads back with.
+/// What the bank's or the provider's page says when it leads back.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 enum Return {
-    Not,
     /// Said yes, or nothing one may rely on: whoever asks the provider finds out.
     Undecided,
     Refused,
 }
 
 impl Return {
-    fn read(query: &str) -> Self {
-        let status = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "redirect_status");
-        match status.as_ref().map(|(_, value)| value.as_ref()) {
-            None => Self::Not,
-            Some("failed") => Self::Refused,
-            Some(_) => Self::Undecided,
-        }
+    /// In the provider's words. <https://docs.stripe.com/payments/payment-intents/verifying-status>
+    fn of_provider(query: &str) -> Option<Self> {
+        Self::read(query, "redirect_status")
+    }
+
+    /// As [`Self::path`] says it.
+    fn of_ours(query: &str) -> Option<Self> {
+        Self::read(query, "bank")
+    }
+
+    fn read(query: &str, name: &str) -> Option<Self> {
+        let (_, status) = form_urlencoded::parse(query.as_bytes()).find(|(own, _)| own == name)?;
+        Some(if status == "failed" { Self::Refused } else { Self::Undecided })
+    }
+
+    /// The booking's page; loaded again, it goes on to say so as long as the booking stands as it did.
+    fn path(self, booking: &Booking) -> String {
+        let said = match self {
+            Self::Undecided => "deciding",
+            Self::Refused => "failed",
+        };
+        format!("{}?bank={said}", path(booking))
     }
 }
 
@@ -260,12 +286,38 @@ async fn refused(app: &App, booking: Booking, error: Error) -> Result<Response, 
     let booking = bookings::find(&app.pool, booking.booking_id).await.map_err(Error::from)?.unwrap_or(booking);
     let stands = stands(app, &booking).await?;
     if !matches!(stands, Stands::Payable(_)) {
-        return Ok(see_other(&format!("/checkout/{}", booking.booking_id)));
+        return Ok(see_other(&path(&booking)));
     }
-    Ok((problem.status(), page(app, booking, stands, Some(words)).await?).into_response())
+    Ok((problem.status(), page(app, booking, stands, Some(Notice::failed(&words))).await?).into_response())
 }
 
-async fn page(app: &App, booking: Booking, stands: Stands, notice: Option<String>) -> Result<Response, Problem> {
+fn of_account(limit: &RateLimit, fan: &Fan) -> Result<(), Problem> {
+    limit.check_key(fan.user_id.as_bytes())
+}
+
+/// Many come from the fan's address, or the fan presses often: nothing was done, and nothing is lost by it.
+async fn limited(app: &App, booking: Booking, does: &str, problem: Problem) -> Result<Response, Problem> {
+    // who only wants to know is shown what we know
+    if does == "check" && booking.status == Status::Pending {
+        return Ok(see_other(&Return::Undecided.path(&booking)));
+    }
+    let stands = stands(app, &booking).await?;
+    if !matches!(stands, Stands::Payable(_)) {
+        return Ok(see_other(&path(&booking)));
+    }
+    let page = page(app, booking, stands, Some(Notice::limited())).await?;
+    let status = problem.status();
+    let wait = problem.into_response().headers_mut().remove(header::RETRY_AFTER);
+    let headers: HeaderMap = wait.map(|wait| (header::RETRY_AFTER, wait)).into_iter().collect();
+    Ok((status, headers, page).into_response())
+}
+
+/// The fan chose other seats while holding these.
+fn had_these_already(query: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "held" && value == "already")
+}
+
+async fn page(app: &App, booking: Booking, stands: Stands, notice: Option<Notice>) -> Result<Response, Problem> {
     let details = app.details.of(&app.pool, booking.event_id).await.map_err(Error::from)?;
     let details = details.ok_or(Error::EventUnknown)?;
     let policy = match &stands {
@@ -305,10 +357,11 @@ mod tests {
 
     #[test]
     fn coming_back_from_the_bank_is_not_believed() {
-        assert_eq!(Return::read(""), Return::Not);
-        assert_eq!(Return::read("payment_intent=pi_1&redirect_status=succeeded"), Return::Undecided);
-        assert_eq!(Return::read("redirect_status=anything"), Return::Undecided);
-        assert_eq!(Return::read("redirect_status=failed"), Return::Refused);
+        assert_eq!(Return::of_provider("bank=failed"), None);
+        let succeeded = Return::of_provider("payment_intent=pi_1&redirect_status=succeeded");
+        assert_eq!(succeeded, Some(Return::Undecided));
+        assert_eq!(Return::of_provider("redirect_status=anything"), Some(Return::Undecided));
+        assert_eq!(Return::of_provider("redirect_status=failed"), Some(Return::Refused));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use axum::{extract::State, response::Response};
 use http::HeaderMap;
 use jiff::Timestamp;
 use shared::{json::Path, pages::Site, problem::Problem};
+use uuid::Uuid;
 
 use super::{
     sale::{self, Stand},
@@ -17,9 +18,11 @@ use crate::{
         details::DropSummary,
         events::{Event, Performer, Work},
     },
+    error::Error,
     routes::{
         cached::Page,
         details::{Known, tiers},
+        search::unshare,
     },
 };
 
@@ -84,8 +87,16 @@ pub(crate) async fn show(
     Path(event_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let known = Known::of(&app, &event_id).await?;
-    Ok(Page::html(&page(&app, &known))?.respond(&headers))
+    let event_id: Uuid = event_id.parse().map_err(|_| Error::EventUnknown)?;
+    // the same for everybody: made once a moment, however many look when something changes
+    let making = async { Ok(Box::pin(render(&app, event_id)).await?) };
+    let page = app.answers.try_get_with(format!("event {event_id}"), making).await.map_err(unshare)?;
+    Ok(page.respond(&headers))
+}
+
+async fn render(app: &App, event_id: Uuid) -> Result<Page, Error> {
+    let known = Known::of(app, &event_id.to_string()).await?;
+    Page::html(&page(app, &known))
 }
 
 fn page<'a>(app: &App, known: &'a Known) -> EventPage<'a> {

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::State, response::Response};
 use http::HeaderMap;
-use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
+use jiff::Timestamp;
 use shared::{pages::Site, problem::Problem};
 
 use super::{
@@ -45,9 +45,7 @@ pub(crate) async fn show(State(app): State<App>, headers: HeaderMap) -> Result<R
 
 async fn render(app: &App) -> Result<Page, Error> {
     let now = app.clock.now();
-    // a day more, because the day is another one elsewhere
-    let since = now.to_zoned(TimeZone::UTC).date().saturating_sub(1.day());
-    let (listed, is_known) = match app.on_sales.from(&app.pool, since).await {
+    let (listed, is_known) = match app.on_sales.from(&app.pool, sale::since(now)).await {
         Ok(listed) => (listed, true),
         Err(outage) if outage.is_outage() => (Default::default(), false),
         Err(mistake) => return Err(mistake.into()),

@@ -1,7 +1,7 @@
 //! How a sale stands for somebody who looks at it, and an event on a card.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
 
 use super::words::{self, When};
 use crate::{
@@ -72,6 +72,11 @@ fn is_sold_out(counted: &Availability) -> bool {
     counted.available == 0 && counted.held == 0
 }
 
+/// The first day of which events may not be over: a day more, because the day is another one elsewhere.
+pub(crate) fn since(now: Timestamp) -> civil::Date {
+    now.to_zoned(TimeZone::UTC).date().saturating_sub(1.day())
+}
+
 /// Whether the event's day is over at the venue.
 pub(crate) fn is_past(event: &Event, now: Timestamp) -> bool {
     let zone = event.venue.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
@@ -120,7 +125,7 @@ impl Card {
             Some(counted) if is_sold_out(counted) => Stand::SoldOut,
             _ => Stand::NotOnSale,
         };
-        let badge = (stand == Stand::SoldOut).then(|| stand.badge(now));
+        let badge = matches!(stand, Stand::SoldOut | Stand::Past).then(|| stand.badge(now));
         Self { badge, ..Self::of(event, stand, availability) }
     }
 
@@ -172,8 +177,6 @@ pub(crate) fn left(available: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil;
-
     use super::*;
 
     const NOW: &str = "2027-03-12T03:00:00Z";

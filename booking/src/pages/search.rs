@@ -2,6 +2,11 @@
 
 mod asked;
 
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
 use askama::Template;
 use axum::{
     extract::{RawQuery, State},
@@ -13,12 +18,16 @@ use shared::{
     pages::{self, Site},
     problem::Problem,
 };
+use uuid::Uuid;
 
 use self::asked::Asked;
-use super::{sale::Card, words};
+use super::{
+    sale::{self, Card, Stand},
+    words,
+};
 use crate::{
     app::App,
-    catalogue::{availability::Availability, events::Event},
+    catalogue::{availability::Availability, events::Event, on_sale::OnSale},
     error::Error,
     routes::{
         cached::Page,
@@ -32,6 +41,8 @@ use crate::{
 
 /// Values of a facet that are shown at once; the others open.
 const VALUES_SHOWN: usize = 6;
+/// Sales shown above the results.
+const ON_SALE_SHOWN: usize = 3;
 /// Works and performers named in a result.
 const NAMES_SHOWN: usize = 3;
 
@@ -43,6 +54,8 @@ struct Results<'a> {
     /// `18,806 events`; none when the query cannot be run.
     total: Option<String>,
     items: Vec<Item>,
+    /// On sale or soon, and found on a later page only.
+    on_sale: Vec<Card>,
     facets: Vec<Facet>,
     /// What narrows the search, each with the link that takes it away.
     narrowed: Vec<Link>,
@@ -115,8 +128,17 @@ pub(crate) async fn show(
 }
 
 async fn answer(app: &App, asked: &Asked, query: Query) -> Result<Page, FindError> {
-    let hits = find(app, query).await?;
     let now = app.clock.now();
+    let sales = sales(app).await?;
+    let on_sale = match asked.get("cursor") {
+        None => find_on_sale(app, &query, &sales).await?,
+        Some(_) => Vec::new(), // said on the first page
+    };
+    let hits = find(app, query).await?;
+    let shown: HashSet<Uuid> = hits.events.iter().map(|(event, _)| event.event_id).collect();
+    let elsewhere = on_sale.iter().filter(|sale| !shown.contains(&sale.event.event_id));
+    let mut on_sale = sale::cards(app, elsewhere.take(ON_SALE_SHOWN).copied()).await?;
+    on_sale.retain(|card| card.stand.takes_fans()); // not what has sold out by now
     let suggestions = match hits.total {
         0 => asked.looser(),
         _ => Vec::new(),
@@ -126,7 +148,8 @@ async fn answer(app: &App, asked: &Asked, query: Query) -> Result<Page, FindErro
         asked,
         total: Some(words::counted(hits.total as u64, "event", "events")),
         facets: facets(asked, &hits),
-        items: hits.events.iter().map(|(event, counted)| item(event, counted.as_deref(), now)).collect(),
+        items: hits.events.iter().map(|(event, counted)| item(event, &sales, counted.as_deref(), now)).collect(),
+        on_sale,
         narrowed: asked.narrowed(),
         more: hits.next_cursor.as_deref().map(|cursor| asked.with(&[("cursor", Some(cursor))])),
         first: asked.get("cursor").map(|_| asked.with(&[])),
@@ -146,6 +169,7 @@ fn refuse(app: &App, asked: &Asked, refused: &SearchError) -> Result<Response, P
         asked,
         total: None,
         items: Vec::new(),
+        on_sale: Vec::new(),
         facets: Vec::new(),
         narrowed: asked.narrowed(),
         more: None,
@@ -166,13 +190,43 @@ fn fault_words(field: &str, wanted: &str) -> String {
     }
 }
 
-fn item(event: &Event, counted: Option<&Availability>, now: Timestamp) -> Item {
+/// What fans may line up for now or soon, by event; nothing while nobody can say.
+async fn sales(app: &App) -> Result<HashMap<Uuid, OnSale>, Error> {
+    let now = app.clock.now();
+    let listed = match app.on_sales.from(&app.pool, sale::since(now)).await {
+        Ok(listed) => listed,
+        Err(outage) if outage.is_outage() => return Ok(HashMap::new()),
+        Err(mistake) => return Err(mistake.into()),
+    };
+    let open = listed.iter().filter(|sale| Stand::of(&sale.event, Some(&sale.drop), None, now).takes_fans());
+    Ok(open.map(|sale| (sale.event.event_id, sale.clone())).collect())
+}
+
+/// The sales among what is looked for, the best match first.
+async fn find_on_sale<'a>(
+    app: &App,
+    query: &Query,
+    sales: &'a HashMap<Uuid, OnSale>,
+) -> Result<Vec<&'a OnSale>, FindError> {
+    if sales.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = query.clone();
+    query.among = Some(Arc::new(sales.keys().copied().collect()));
+    let found = app.search.find(query).await?;
+    Ok(found.events.iter().filter_map(|event| sales.get(&event.event_id)).collect())
+}
+
+fn item(event: &Event, sales: &HashMap<Uuid, OnSale>, counted: Option<&Availability>, now: Timestamp) -> Item {
     let composers = event.works.iter().map(|work| work.composer.as_str());
     let performers = event.performers.iter().map(|performer| performer.name.as_str());
     let said = |name: &&str| !name.is_empty() && !event.name.contains(*name);
     Item {
         names: first_few(composers.filter(said), performers.filter(said)),
-        card: Card::of_found(event, counted, now),
+        card: match sales.get(&event.event_id) {
+            Some(sale) => Card::new(event, Some(&sale.drop), counted, now),
+            None => Card::of_found(event, counted, now),
+        },
     }
 }
 

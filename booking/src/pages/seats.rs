@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use form_urlencoded::byte_serialize;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use shared::{
     encoding::{base64url, hex, random, sha256},
@@ -38,6 +38,7 @@ use crate::{
         idempotency::Key,
         sale,
     },
+    routes::{cached, search::unshare},
 };
 
 #[derive(Template)]
@@ -48,8 +49,10 @@ struct Page<'a> {
     when: When,
     hall: &'a Hall,
     choice: &'a Choice,
-    /// Until when the fan may choose; none may only look.
+    /// Until when the fan's turn lasts.
     until: Option<Timestamp>,
+    /// Else one may only look.
+    may_choose: bool,
     now: Timestamp,
     notice: Option<Notice>,
     /// A booking of this place that waits for its payment.
@@ -73,9 +76,22 @@ impl Page<'_> {
         let drop = self.details.drop.as_ref().filter(|drop| drop.state != "ended")?;
         Some(&drop.queue)
     }
+
+    fn count(&self) -> String {
+        words::counted(self.choice.seats.len() as u64, "seat", "seats")
+    }
+
+    fn step(&self) -> Step {
+        self.notice.as_ref().map(|notice| notice.step).unwrap_or_default()
+    }
+
+    fn is_sold_out(&self) -> bool {
+        let counts = self.hall.snapshot.counts;
+        counts.available + counts.held == 0
+    }
 }
 
-/// Nothing is held and nobody is let in by looking.
+/// Nothing is held and nobody is let in by looking. Who may only look is shown what all those are shown.
 pub(super) async fn show(
     State(app): State<App>,
     Path(event_id): Path<String>,
@@ -83,6 +99,10 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let details = details(&app, &event_id).await?;
+    let admitted = admitted(&app, &headers, &details);
+    if query.as_deref().is_none_or(str::is_empty) && matches!(admitted, Err(Error::AdmissionMissing)) {
+        return from_outside(&app, &details).await;
+    }
     let hall = Hall::load(&app, &details).await?;
     let fields = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()).into_owned();
     let choice = Choice::read(fields, |label| hall.knows(label));
@@ -90,20 +110,44 @@ pub(super) async fn show(
         // the form asked for another zone: an address without the form's key is shorter and safe to keep
         return Ok(see_other(&choice.path(details.event.event_id)));
     }
-    let admitted = admitted(&app, &headers, &details);
-    // looking needs no account, and goes on while nobody can say whose session it is
-    let fan = Fan::of(&app, &headers).await.ok();
-    let open_booking = match (&fan, &admitted) {
-        (Some(_), Ok(admitted)) => open_booking(&app, admitted).await,
-        _ => None,
+    let (open_booking, notice) = match &admitted {
+        Ok(admitted) => {
+            // looking needs no account, and goes on while nobody can say whose session it is
+            let fan = Fan::of(&app, &headers).await.ok();
+            let open = match &fan {
+                Some(fan) => open_booking(&app, fan, admitted).await,
+                None => None,
+            };
+            let notice = if open.is_none() && checkout::place_is_over(&app, &admitted.admission).await {
+                refusal::words(&Error::PlaceEnded)
+            } else {
+                (choice.signed_in && fan.is_some() && open.is_none()).then(refusal::press_once_more)
+            };
+            (open, notice)
+        }
+        // what there is to say of somebody without a place the page says by itself
+        Err(Error::AdmissionMissing) => (None, None),
+        Err(error) => (None, refusal::words(error)),
     };
     let seen = Seen { details: &details, hall: &hall, choice: &choice, admitted: &admitted, open_booking };
-    let notice = match &admitted {
-        // what there is to say of somebody without a place the page says by itself
-        Ok(_) | Err(Error::AdmissionMissing) => None,
-        Err(error) => refusal::words(error),
+    Ok(pages::page(&seen.page(&app, notice).await))
+}
+
+/// Somebody without a place, who chose nothing yet: made once a moment, however many look.
+async fn from_outside(app: &App, details: &Details) -> Result<Response, Problem> {
+    let making = async {
+        let hall = Hall::load(app, details).await?;
+        let (choice, admitted) = (Choice::default(), Err(Error::AdmissionMissing));
+        let seen = Seen { details, hall: &hall, choice: &choice, admitted: &admitted, open_booking: None };
+        Ok(cached::Page::html(&seen.page(app, None).await)?)
     };
-    seen.page(&app, notice).await
+    let key = format!("seats {}", details.event.event_id);
+    let page = app.answers.try_get_with(key, making).await.map_err(unshare)?;
+    let mut response = page.respond(&HeaderMap::new());
+    // the same address is another page for who has been let in: nobody between us keeps it
+    response.headers_mut().remove(header::ETAG);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 /// The checkout, by the same function as the API's.
@@ -117,31 +161,35 @@ pub(super) async fn choose(
     let hall = Hall::load(&app, &details).await?;
     let mut choice = Choice::read(fields, |label| hall.knows(label));
     let admitted = admitted(&app, &headers, &details);
-    let outcome = match &admitted {
-        Ok(admitted) => match Fan::of(&app, &headers).await {
-            Ok(fan) => hold(&app, &fan, admitted, &details, &choice).await,
-            Err(Error::SessionMissing | Error::SessionInvalid) => {
-                return Ok(see_other(&sign_in(&choice.path(details.event.event_id))));
+    let (error, open_booking) = match &admitted {
+        Ok(admitted) => {
+            let fan = match Fan::of(&app, &headers).await {
+                Ok(fan) => fan,
+                Err(Error::SessionMissing | Error::SessionInvalid) => {
+                    let back = Choice { signed_in: true, ..choice };
+                    return Ok(see_other(&sign_in(&back.path(details.event.event_id))));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            match hold(&app, &fan, admitted, &details, &choice).await? {
+                Held::Now(booking_id) => return Ok(see_other(&format!("/checkout/{booking_id}"))),
+                // the checkout says that these are not the seats just asked for
+                Held::Before(booking_id) => return Ok(see_other(&format!("/checkout/{booking_id}?held=already"))),
+                Held::Not(error) => (error, open_booking(&app, &fan, admitted).await),
             }
-            Err(error) => Err(error),
-        },
-        Err(_) => Err(Error::AdmissionMissing),
-    };
-    let error = match (outcome, &admitted) {
-        (Ok(booking_id) | Err(Error::BookingOpen { booking_id }), _) => {
-            return Ok(see_other(&format!("/checkout/{booking_id}")));
         }
         // why one is outside says more than that one is
-        (Err(_), Err(Error::Admission(expired))) => Error::Admission(*expired),
-        (Err(error), _) => error,
+        Err(Error::Admission(why)) => (Error::Admission(*why), None),
+        Err(Error::NotOnSale) => (Error::NotOnSale, None),
+        Err(_) => (Error::AdmissionMissing, None),
     };
     let Some(notice) = refusal::words(&error) else { return Err(error.into()) };
     if let Error::SeatsTaken { seats } = &error {
         choice.seats.retain(|label| !seats.contains(label));
     }
     let status = Problem::from(error).status();
-    let seen = Seen { details: &details, hall: &hall, choice: &choice, admitted: &admitted, open_booking: None };
-    Ok((status, seen.page(&app, Some(notice)).await?).into_response())
+    let seen = Seen { details: &details, hall: &hall, choice: &choice, admitted: &admitted, open_booking };
+    Ok((status, pages::page(&seen.page(&app, Some(notice)).await)).into_response())
 }
 
 /// Where to sign in and come back from.
@@ -154,20 +202,37 @@ async fn details(app: &App, event_id: &str) -> Result<std::sync::Arc<Details>, E
     app.details.of(&app.pool, event_id).await?.ok_or(Error::EventUnknown)
 }
 
-/// Into the event's drop.
+/// Into the event's drop. Who is inside when it ends may finish.
 fn admitted(app: &App, headers: &HeaderMap, details: &Details) -> Result<Admitted, Error> {
-    let drop = details.drop.as_ref().filter(|drop| drop.state != "ended").ok_or(Error::NotOnSale)?;
-    let drop = DropId::parse(&drop.drop_id).ok_or(Error::NotOnSale)?;
-    Admitted::into_drop(app, headers, &drop)
+    let drop = details.drop.as_ref().ok_or(Error::NotOnSale)?;
+    let id = DropId::parse(&drop.drop_id).ok_or(Error::NotOnSale)?;
+    let admitted = Admitted::into_drop(app, headers, &id);
+    if drop.state == "ended" { admitted.map_err(|_| Error::NotOnSale) } else { admitted }
 }
 
-async fn open_booking(app: &App, admitted: &Admitted) -> Option<Uuid> {
+/// The fan's own booking under this place that waits for its payment.
+async fn open_booking(app: &App, fan: &Fan, admitted: &Admitted) -> Option<Uuid> {
     let (drop, place) = (admitted.admission.drop.as_str(), admitted.admission.place.to_string());
-    let open = bookings::open_of_place(&app.pool, drop, &place).await;
+    let asking = async {
+        let Some(open) = bookings::open_of_place(&app.pool, drop, &place).await? else { return Ok(None) };
+        // another account may have used the same place on this browser
+        Ok::<_, sqlx::Error>(bookings::find_own(&app.pool, open, fan.user_id).await?.map(|_| open))
+    };
+    let open = asking.await;
     open.inspect_err(|error| tracing::warn!(%error, "whether a place has an open booking")).ok().flatten()
 }
 
-async fn hold(app: &App, fan: &Fan, admitted: &Admitted, details: &Details, choice: &Choice) -> Result<Uuid, Error> {
+/// What came of a wish.
+enum Held {
+    Now(Uuid),
+    /// Other seats, by an earlier wish that is not paid yet.
+    Before(Uuid),
+    Not(Error),
+}
+
+/// # Errors
+/// What is no answer to a wish.
+async fn hold(app: &App, fan: &Fan, admitted: &Admitted, details: &Details, choice: &Choice) -> Result<Held, Error> {
     let seats = if choice.best {
         let quantity = choice.quantity.unwrap_or_default();
         SeatWish::Best { quantity, tier: choice.tier.clone(), zone: None }
@@ -178,9 +243,30 @@ async fn hold(app: &App, fan: &Fan, admitted: &Admitted, details: &Details, choi
     let (key, fingerprint) = key(choice, &order);
     let key = IdempotencyKey::parse(&key).ok_or_else(|| Error::WrongType("key".to_owned()))?;
     let key = Key { user_id: fan.user_id, key: key.as_str(), fingerprint };
-    let answer = checkout::checkout(app, &Buyer { admission: &admitted.admission, key }, &order).await?;
-    let made: Made = serde_json::from_str(&answer.body).map_err(anyhow::Error::from)?;
-    Ok(made.booking_id)
+    let buyer = Buyer { admission: &admitted.admission, key };
+    let error = match checkout::checkout(app, &buyer, &order).await {
+        Ok(answer) => {
+            let made: Made = serde_json::from_str(&answer.body).map_err(anyhow::Error::from)?;
+            return Ok(Held::Now(made.booking_id));
+        }
+        Err(error) => error,
+    };
+    let open = match &error {
+        Error::BookingOpen { booking_id } => Some(*booking_id),
+        // seats may be held all the same, by this wish or by an earlier one: then they are what there is to pay
+        Error::Provider(_)
+        | Error::Unavailable(_)
+        | Error::Crowded
+        | Error::InFlight
+        | Error::SeatsTaken { .. }
+        | Error::SoldOut => open_booking(app, fan, admitted).await,
+        _ => None,
+    };
+    Ok(match open {
+        Some(booking_id) if booking_id == checkout::booking_id(&buyer.key) => Held::Now(booking_id),
+        Some(booking_id) => Held::Before(booking_id),
+        None => Held::Not(error),
+    })
 }
 
 #[derive(serde::Deserialize)]
@@ -217,18 +303,24 @@ struct Seen<'a> {
     open_booking: Option<Uuid>,
 }
 
-impl Seen<'_> {
-    async fn page(self, app: &App, notice: Option<Notice>) -> Result<Response, Problem> {
+impl<'a> Seen<'a> {
+    async fn page(self, app: &App, notice: Option<Notice>) -> Page<'a> {
         let Seen { details, hall, choice, admitted, open_booking } = self;
-        let of_drop = sale::of_event(&app.pool, details.event.event_id).await;
-        let of_drop = of_drop.ok().and_then(|sale| u32::try_from(sale.max_per_fan).ok());
+        let of_drop = match admitted {
+            Ok(_) => sale::of_event(&app.pool, details.event.event_id).await.ok(),
+            Err(_) => None,
+        };
+        let of_drop = of_drop.and_then(|sale| u32::try_from(sale.max_per_fan).ok());
+        let is_used = notice.as_ref().is_some_and(|notice| notice.step == Step::Used);
+        let turn = admitted.as_ref().ok().filter(|_| !is_used);
         let zone = hall.zone_to_show(choice.zone.as_deref(), &choice.seats);
         let rows = zone.map(|zone| hall.rows(zone, &choice.seats)).unwrap_or_default();
         let listed = |label: &String| rows.iter().any(|row| row.seats.iter().any(|seat| seat.label == *label));
-        let page = Page {
+        Page {
             site: app.site.clone(),
             when: words::when(&details.event),
-            until: admitted.as_ref().ok().map(|admitted| admitted.admission.expires_at),
+            until: turn.map(|admitted| admitted.admission.expires_at),
+            may_choose: turn.is_some() && open_booking.is_none(),
             now: app.clock.now(),
             notice,
             open_booking,
@@ -243,8 +335,7 @@ impl Seen<'_> {
             details,
             hall,
             choice,
-        };
-        Ok((StatusCode::OK, pages::page(&page)).into_response())
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use iso_currency::Currency;
 use jiff::{Timestamp, tz::TimeZone};
+pub(crate) use shared::words::grouped;
 
 use crate::catalogue::events::Event;
 
@@ -34,19 +35,6 @@ fn symbol(currency: &str) -> Option<&'static str> {
         "JPY" => Some("¥"),
         _ => None,
     }
-}
-
-/// A whole number with a comma before every three digits: `18,806`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// `1 seat`, `2 seats`: a count with its noun.
@@ -172,10 +160,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn numbers_are_grouped_by_thousands() {
-        for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (18_806, "18,806"), (100_000, "100,000")] {
-            assert_eq!(grouped(number), expected);
-        }
+    fn a_count_goes_with_its_noun() {
         assert_eq!(counted(1, "seat", "seats"), "1 seat");
         assert_eq!(counted(2_804, "seat", "seats"), "2,804 seats");
     }

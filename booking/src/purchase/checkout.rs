@@ -209,7 +209,7 @@ fn named(labels: &[String], inventory: &Inventory) -> Result<Vec<u32>> {
 }
 
 /// The same for every try under a key, so that a retry owns what the first one held in Redis.
-fn booking_id(key: &Key<'_>) -> Uuid {
+pub(crate) fn booking_id(key: &Key<'_>) -> Uuid {
     let hash = shared::encoding::sha256(&[b"booking", key.user_id.as_bytes(), &key.fingerprint, key.key.as_bytes()]);
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
@@ -223,6 +223,14 @@ async fn older_place_has_ended(app: &App, drop: &DropId, wish: &Redemption<'_>, 
     let Some(older) = older.as_deref().and_then(Place::parse) else { return Ok(false) };
     Ok(line_says_ended(app, drop, older).await
         && redemptions::end_idle(&app.pool, wish.drop_id, &older.to_string(), now).await?)
+}
+
+/// Whether nothing can be bought with the place any more. Unknown is no.
+pub(crate) async fn place_is_over(app: &App, admission: &Admission) -> bool {
+    let place = admission.place.to_string();
+    let is_over = redemptions::is_over(&app.pool, admission.drop.as_str(), &place).await;
+    is_over.inspect_err(|error| tracing::warn!(%error, "whether a place is over")).unwrap_or(false)
+        || line_says_ended(app, &admission.drop, admission.place).await
 }
 
 /// Redis knows at once when a place was given up; without Redis, what admission wrote to Postgres counts.

@@ -98,6 +98,18 @@ async fn left_the_line(db: impl PgExecutor<'_>, drop_id: &str, place: &str) -> s
         .await
 }
 
+/// Used up, or given up by admission's word.
+pub(crate) async fn is_over(db: impl PgExecutor<'_>, drop_id: &str, place: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM redemptions WHERE drop_id = $1 AND place = $2 AND ended_at IS NOT NULL)
+             OR EXISTS (SELECT FROM ended_places WHERE drop_id = $1 AND place = $2)",
+    )
+    .bind(drop_id)
+    .bind(place)
+    .fetch_one(db)
+    .await
+}
+
 /// The place that keeps the account from using this one.
 pub(crate) async fn other_live(
     db: impl PgExecutor<'_>,

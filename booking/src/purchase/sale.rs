@@ -9,11 +9,10 @@ use crate::error::{Error, Result};
 struct Row {
     currency: String,
     drop_id: Option<String>,
-    state: Option<String>,
     max_per_fan: Option<i32>,
 }
 
-/// An event in a drop that has not ended.
+/// An event in a drop.
 #[derive(Debug)]
 pub(crate) struct Sale {
     pub(crate) drop_id: String,
@@ -23,13 +22,14 @@ pub(crate) struct Sale {
     pub(crate) max_per_fan: i32,
 }
 
-/// A paused drop still serves those it has admitted; an ended one nobody.
+/// Whatever the drop's state: a paused or ended one admits nobody, and still serves those it has admitted until
+/// their tokens end.
 ///
 /// # Errors
 /// `EventUnknown`, `NotOnSale`
 pub(crate) async fn of_event(pool: &PgPool, event_id: Uuid) -> Result<Sale> {
     let row: Row = sqlx::query_as(
-        "SELECT e.currency, d.drop_id, d.state, d.max_per_fan
+        "SELECT e.currency, d.drop_id, d.max_per_fan
          FROM events e LEFT JOIN drop_events USING (event_id) LEFT JOIN drops d USING (drop_id)
          WHERE e.event_id = $1",
     )
@@ -38,9 +38,7 @@ pub(crate) async fn of_event(pool: &PgPool, event_id: Uuid) -> Result<Sale> {
     .await?
     .ok_or(Error::EventUnknown)?;
     match (row.drop_id, row.max_per_fan) {
-        (Some(drop_id), Some(max_per_fan)) if row.state.as_deref() != Some("ended") => {
-            Ok(Sale { drop_id, currency: row.currency, max_per_fan })
-        }
+        (Some(drop_id), Some(max_per_fan)) => Ok(Sale { drop_id, currency: row.currency, max_per_fan }),
         _ => Err(Error::NotOnSale),
     }
 }

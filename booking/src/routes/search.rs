@@ -181,6 +181,7 @@ pub(crate) fn unshare(error: Arc<FindError>) -> Error {
         Ok(error) => error.into(),
         Err(shared) => match shared.as_ref() {
             FindError::Search(SearchError::Malformed { .. }) => Error::Malformed(shared.to_string()),
+            FindError::Other(Error::EventUnknown) => Error::EventUnknown,
             FindError::Other(Error::Unavailable(cause)) => Error::Unavailable(anyhow::anyhow!("{cause:#}")),
             other => Error::Internal(anyhow::anyhow!("{other}")),
         },

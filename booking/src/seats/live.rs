@@ -1,13 +1,14 @@
 //! Seat maps while somebody watches them: one watcher an event and process, however many listen.
 
 mod history;
+mod rooms;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use dashmap::{DashMap, Entry};
 use shared::lifecycle::Lifecycle;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinSet,
     time::{Instant, MissedTickBehavior},
 };
@@ -18,6 +19,7 @@ use super::{holds::Taken, snapshot::Snapshot};
 use crate::{app::App, error::Error, settings::Settings};
 
 pub(crate) use history::State;
+pub(crate) use rooms::Room;
 
 /// While the hint in Redis does not move, Postgres is compared this often: sales, withdrawn seats and whatever
 /// Redis missed.
@@ -28,12 +30,20 @@ const RESTLESS: Duration = Duration::from_secs(3);
 /// The latest state, and word of every new one.
 pub(crate) type Listener = watch::Receiver<Arc<State>>;
 
+/// What somebody who wants an event's seats live gets.
+pub(crate) enum Seats {
+    Live(Listener),
+    /// As they stand; nobody looks for changes.
+    Still(Arc<State>),
+}
+
 type ByEvent = Arc<DashMap<Uuid, watch::Sender<Arc<State>>>>;
 
 /// The watched events of this process.
 pub(crate) struct Lives {
     by_event: ByEvent,
-    streams: Arc<Semaphore>,
+    watched_max: usize,
+    rooms: rooms::Rooms,
     stopping: CancellationToken,
     /// To the task that runs the watchers.
     watchers: mpsc::UnboundedSender<Watcher>,
@@ -45,41 +55,52 @@ impl Lives {
         let every = Duration::from_millis(settings.seats_watch_ms.max(1));
         let (watchers, wanted) = mpsc::unbounded_channel();
         lifecycle.spawn("seat watchers", run_all(wanted, by_event.clone(), every, lifecycle.stopping()));
-        let streams = Arc::new(Semaphore::new(settings.streams_max));
-        Self { by_event, streams, stopping: lifecycle.stopping(), watchers }
+        let rooms = rooms::Rooms::new(settings.streams_max, settings.streams_per_address_max);
+        Self { by_event, watched_max: settings.seats_watched_max, rooms, stopping: lifecycle.stopping(), watchers }
     }
 
-    /// Room for one more stream, until dropped; `None` when the process has all it may have.
-    pub(crate) fn room(&self) -> Option<OwnedSemaphorePermit> {
-        self.streams.clone().try_acquire_owned().ok()
+    /// Room for one more stream, until dropped; `None` when the process or the address has all it may have.
+    pub(crate) fn room(&self, address: IpAddr) -> Option<Room> {
+        self.rooms.take(address)
     }
 
     pub(crate) fn stopping(&self) -> CancellationToken {
         self.stopping.clone()
     }
 
-    /// The event's seats, watched as long as somebody listens.
+    /// The event's seats; watched as long as somebody listens, if they may change.
     ///
     /// # Errors
     /// `EventUnknown`, `Unavailable`
-    pub(crate) async fn listen(&self, app: &App, event_id: Uuid) -> Result<Listener, Error> {
+    pub(crate) async fn listen(&self, app: &App, event_id: Uuid) -> Result<Seats, Error> {
         if let Some(watched) = self.by_event.get(&event_id) {
-            return Ok(watched.subscribe());
+            return Ok(Seats::Live(watched.subscribe()));
         }
         let first = app.snapshots.of(&app.pool, event_id).await?.ok_or(Error::EventUnknown)?;
+        // anybody may ask for any event there is: looking after those that nobody buys from would be work for nothing
+        let is_full = self.by_event.len() >= self.watched_max;
+        if is_full || first.packed.is_empty() || !is_selling(app, event_id).await? {
+            return Ok(Seats::Still(Arc::new(State::first(first))));
+        }
         match self.by_event.entry(event_id) {
             // somebody else came at the same moment
-            Entry::Occupied(watched) => Ok(watched.get().subscribe()),
+            Entry::Occupied(watched) => Ok(Seats::Live(watched.get().subscribe())),
             Entry::Vacant(vacant) => {
                 let (sender, listener) = watch::channel(Arc::new(State::first(first)));
                 let watcher = Watcher::new(app.clone(), event_id, sender.borrow().snapshot.clone());
                 vacant.insert(sender);
                 // nobody runs it only while the process stops, and then the stream says so
                 let _ = self.watchers.send(watcher);
-                Ok(listener)
+                Ok(Seats::Live(listener))
             }
         }
     }
+}
+
+/// In a drop that has not ended.
+async fn is_selling(app: &App, event_id: Uuid) -> Result<bool, Error> {
+    let details = app.details.of(&app.pool, event_id).await?;
+    Ok(details.is_some_and(|details| details.drop.as_ref().is_some_and(|drop| drop.state != "ended")))
 }
 
 /// Runs every watcher until it ends by itself; one that panics takes the process down.
@@ -167,7 +188,8 @@ impl Watcher {
         let now = Instant::now();
         let hint = self.app.seats.holds.peek(&self.app.redis, self.event_id).await;
         let stands_still = match (&self.hint, &hint) {
-            (Some(before), Some(now)) => before.is_like(now) && !now.epoch.is_empty(),
+            // also while Redis knows nothing of the event: a hold would have begun a projection
+            (Some(before), Some(now)) => before.is_like(now),
             _ => false, // no hint: Postgres has to be asked
         };
         self.hint = hint;

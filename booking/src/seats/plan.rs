@@ -100,10 +100,16 @@ impl Plans {
             return Ok(plan);
         }
         let body = bodies.get(pool, hash).await?;
-        let layout: Layout = serde_json::from_slice(&body).map_err(|error| Error::Internal(error.into()))?;
-        let plan = Arc::new(Plan::new(layout));
-        self.0.insert(hash.to_owned(), plan.clone()).await;
-        Ok(plan)
+        let parsing = async {
+            // a stadium takes a while, on a thread that nobody else waits for
+            let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&body).map(Plan::new)).await;
+            Ok(Arc::new(parsed??))
+        };
+        // once, however many ask for a hall that nobody has seen yet
+        self.0
+            .try_get_with_by_ref(hash, parsing)
+            .await
+            .map_err(|error: Arc<anyhow::Error>| Error::Internal(anyhow::anyhow!("{error:#}")))
     }
 }
 

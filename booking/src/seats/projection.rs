@@ -25,7 +25,8 @@ pub(crate) async fn rebuild(app: &App, event_id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Compares every event of a drop that has not ended. One that opens by itself stays `scheduled` in Postgres.
+/// Compares every event of a drop that has not ended, or only just: who is inside may finish. A drop that opens by
+/// itself stays `scheduled` in Postgres.
 pub async fn do_once(app: &App) -> anyhow::Result<()> {
     for event_id in events_on_sale(&app.pool).await? {
         compare(app, event_id).await?;
@@ -68,7 +69,10 @@ pub(crate) async fn taken(pool: &PgPool, event_id: Uuid) -> sqlx::Result<Vec<u32
 }
 
 async fn events_on_sale(pool: &PgPool) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar("SELECT e.event_id FROM drop_events e JOIN drops d USING (drop_id) WHERE d.state <> 'ended'")
-        .fetch_all(pool)
-        .await
+    sqlx::query_scalar(
+        "SELECT e.event_id FROM drop_events e JOIN drops d USING (drop_id)
+         WHERE d.state <> 'ended' OR d.updated_at > now() - interval '1 day'", // no session is longer
+    )
+    .fetch_all(pool)
+    .await
 }

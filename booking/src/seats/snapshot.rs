@@ -1,6 +1,9 @@
 //! The seat map's changing half: what state each seat is in, two bits a seat.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use dashmap::DashMap;
@@ -9,7 +12,11 @@ use shared::encoding;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::{error::Error, fresh::Fresh};
+use crate::{
+    error::Error,
+    fresh::Fresh,
+    seats::plan::{Plan, Row as PlanRow},
+};
 
 /// A seat's state, as its two bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +40,31 @@ pub struct Snapshot {
     /// Base64 (standard, padded) of two bits a seat in layout order, lowest bits first.
     pub statuses: String,
     pub counts: Counts,
+    /// The same as `statuses`, not encoded.
+    #[serde(skip)]
+    pub(crate) packed: Vec<u8>,
+    /// Counted by the first who asks, for all who are shown this snapshot.
+    #[serde(skip)]
+    left_by_zone: OnceLock<Vec<usize>>,
+}
+
+impl Snapshot {
+    pub(in crate::seats) fn new(version: String, layout: Option<String>, packed: Vec<u8>, counts: Counts) -> Self {
+        Self { version, layout, statuses: STANDARD.encode(&packed), counts, packed, left_by_zone: OnceLock::new() }
+    }
+
+    pub(crate) fn is_free(&self, ordinal: usize) -> bool {
+        let byte = self.packed.get(ordinal / 4).copied().unwrap_or(u8::MAX);
+        byte >> (ordinal % 4 * 2) & 0b11 == Status::Available as u8
+    }
+
+    /// Free seats of each zone of the hall, which is that of the snapshot's layout.
+    pub(crate) fn left_by_zone(&self, plan: &Plan) -> &[usize] {
+        self.left_by_zone.get_or_init(|| {
+            let free = |row: &PlanRow| row.seats.clone().filter(|ordinal| self.is_free(*ordinal)).count();
+            plan.zones.iter().map(|zone| zone.rows.iter().map(free).sum()).collect()
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -70,12 +102,8 @@ impl Snapshots {
     fn snapshot(&self, event_id: Uuid, row: Row) -> Snapshot {
         let (packed, counts) = pack(row.statuses.as_bytes());
         let n = self.count_version(event_id, encoding::sha256(&[&packed]));
-        Snapshot {
-            version: format!("{}-{n}", self.epoch),
-            layout: row.layout_hash.map(|hash| format!("/layouts/{hash}")),
-            statuses: STANDARD.encode(packed),
-            counts,
-        }
+        let layout = row.layout_hash.map(|hash| format!("/layouts/{hash}"));
+        Snapshot::new(format!("{}-{n}", self.epoch), layout, packed, counts)
     }
 
     /// One more for each change that was seen.

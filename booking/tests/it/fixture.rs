@@ -97,6 +97,7 @@ impl Fixture {
         let mut merged = json!({
             "stripe": {
                 "api_base": sandbox_url,
+                "test_cards": true,
                 "secret_key": SECRET_KEY,
                 "publishable_key": PUBLISHABLE_KEY,
                 "webhook_secret": WEBHOOK_SECRET,
@@ -144,6 +145,7 @@ impl Fixture {
         let mut merged = json!({
             "stripe": {
                 "api_base": self.sandbox_url,
+                "test_cards": true,
                 "secret_key": SECRET_KEY,
                 "publishable_key": PUBLISHABLE_KEY,
                 "webhook_secret": WEBHOOK_SECRET,
@@ -228,7 +230,7 @@ impl Fixture {
         let event_id = Uuid::now_v7();
         sqlx::query(
             "INSERT INTO events (event_id, name, date, time, venue_id, currency, layout_hash)
-             VALUES ($1, 'An Evening', DATE '2027-05-01', TIME '20:00', $2, 'USD', $3)",
+             VALUES ($1, 'An Evening', DATE '2099-05-01', TIME '20:00', $2, 'USD', $3)",
         )
         .bind(event_id)
         .bind(venue_id)

@@ -7,7 +7,7 @@ mod hint;
 mod mail;
 mod money;
 mod path;
-mod provider;
+pub(crate) mod provider;
 mod race;
 mod refusals;
 mod retry;

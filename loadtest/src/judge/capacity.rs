@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::inquiry::{Check, Inquiry};
-use crate::books::Books;
+use crate::{books::Books, report::count};
 
 #[derive(Default)]
 struct Event {
@@ -41,7 +41,7 @@ pub(super) fn check(books: &Books) -> Check {
             )
         });
     }
-    inquiry.note(format!("{} of {} sold", books.sold(), books.capacity()));
+    inquiry.note(format!("{} of {} sold", count(books.sold() as u64), count(books.capacity() as u64)));
     inquiry.done()
 }
 

@@ -19,6 +19,7 @@ use figures::Figure;
 use plot::{NARROW, WIDE};
 use shares::Share;
 use spans::Span;
+pub(crate) use words::count;
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -140,7 +141,7 @@ fn key_figures(report: &Report) -> Vec<KeyFigure> {
     }
     let tokens = report.series.tokens.iter().max().copied().unwrap_or(0);
     let rate = words::figure(f64::from(report.setting.rate_per_minute) / 60.0);
-    add(words::count(tokens), format!("admitted in the busiest second, at a rate of {rate}"));
+    add(words::count(tokens), format!("admitted in the busiest second, at a rate of {rate} a second"));
     if let Some(row) = report.latency("checkout") {
         add(words::duration(row.p99_ms), "for 99 of 100 checkouts".to_owned());
     }

@@ -9,6 +9,17 @@ use super::tab::Tab;
 
 /// More stops than any page may have between two things one wants.
 const STOPS_MAX: usize = 600;
+/// Strokes sent at once: each alone would be a conversation with the driver.
+const STROKES: usize = 20;
+
+/// Whoever has arrived goes no further, however often the key is struck.
+const STOP_AT: &str = "
+    const [css] = arguments;
+    window.stopping?.abort();
+    window.stopping = new AbortController();
+    addEventListener('keydown', event => {
+        if (event.key === 'Tab' && document.activeElement.matches(css)) event.preventDefault();
+    }, { capture: true, signal: window.stopping.signal });";
 
 /// Around the thing itself, or around the box that is drawn for it.
 const OUTLINED: &str = "[document.activeElement, document.activeElement.closest('label')]
@@ -29,7 +40,8 @@ async fn keys_alone_lead_from_the_line_to_a_chosen_seat_and_a_ticket() {
     tab.arrive(&format!("/e/{event}/seats")).await;
     tab.see("#map").await; // now the list is live, too
     tab.hit("#rows input:not(:disabled)", Key::Space).await;
-    let seat = tab.run("return document.querySelector('#choose input[type=hidden][name=seats]').value").await;
+    let chosen = "document.querySelector('#choose input[type=hidden][name=seats]')?.value";
+    let seat = tab.run(&format!("return {chosen}")).await;
     tab.hit("#hold", Key::Enter).await;
 
     tab.arrive("/account").await;
@@ -40,7 +52,7 @@ async fn keys_alone_lead_from_the_line_to_a_chosen_seat_and_a_ticket() {
     }
     tab.strike(&char::from(Key::Enter).to_string()).await;
     tab.arrive(&format!("/e/{event}/seats")).await;
-    tab.read(seat.as_str().expect("a label")).await; // what was chosen is still chosen
+    tab.becomes(&format!("{chosen} === {seat}")).await; // what was chosen is still chosen
     tab.hit("#hold", Key::Enter).await;
 
     tab.arrive("/checkout/").await;
@@ -62,12 +74,13 @@ impl Tab {
         self.becomes(&format!("document.querySelector({css:?})")).await;
         let there = format!("document.activeElement.matches({css:?})");
         let script = format!("return {there} && document.activeElement.getClientRects().length > 0");
-        for _ in 0..STOPS_MAX {
+        self.run_with(STOP_AT, vec![css.into()]).await;
+        for _ in 0..STOPS_MAX / STROKES {
             if self.run(&script).await == true {
                 self.becomes(OUTLINED).await;
                 return;
             }
-            self.strike(&char::from(Key::Tab).to_string()).await;
+            self.strike(&char::from(Key::Tab).to_string().repeat(STROKES)).await;
         }
         self.becomes(&there).await;
     }

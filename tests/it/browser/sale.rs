@@ -1,6 +1,7 @@
 //! A stack with something on sale, and a line that stands still until it is told to move.
 
 use crate::support::fan::Fan;
+use crate::support::next_year;
 use crate::support::process::until;
 use crate::support::stack::Stack;
 
@@ -12,10 +13,15 @@ pub(super) struct Sale {
     pub(super) url: String,
 }
 
+/// Who is inside, and all the house takes.
+pub(super) struct Inside {
+    fan: Fan,
+    admission: String,
+}
+
 /// Who keeps the line from moving.
 pub(super) struct Front {
-    inside: Fan,
-    admission: String,
+    inside: Inside,
     waiting: Fan,
     _claiming: Fan,
 }
@@ -29,7 +35,8 @@ impl Sale {
 
     /// An event at Carnegie Hall, or wherever the last arguments say; gives its id.
     pub(super) async fn event(&self, name: &str, more: &[&str]) -> String {
-        let create = ["event", "create", "--json", "--name", name, "--date", "2027-03-12", "--time", "19:30"];
+        let date = next_year("03-12");
+        let create = ["event", "create", "--json", "--name", name, "--date", &date, "--time", "19:30"];
         let venue = ["--venue", "carnegie-hall"];
         let created = self.stack.tool(&[&create[..], &venue, more].concat()).await.ok().json();
         created["event_id"].as_str().expect("an id").to_owned()
@@ -54,14 +61,21 @@ impl Sale {
     /// Whoever comes next stands second, and stays there: one fan is inside, which is all the house takes now; one
     /// has claimed and waits at the door, which is all the rate wants to see there; one more waits between.
     pub(super) async fn block(&self, drop: &str) -> Front {
-        let [inside, claiming, waiting] = [(); 3].map(|()| Fan::new(&self.url));
-        inside.join(drop).await;
-        let admission = admission(&inside, drop).await;
-        self.steer(&["set", drop, "--rate-per-minute", "1", "--max-active", "1"]).await;
+        let inside = self.fill(drop).await;
+        let [claiming, waiting] = [(); 2].map(|()| Fan::new(&self.url));
         claiming.join(drop).await;
         until("the second fan waits at the door", async || claiming.claim(drop).await.0.as_u16() == 202).await;
         waiting.join(drop).await;
-        Front { inside, admission, waiting, _claiming: claiming }
+        Front { inside, waiting, _claiming: claiming }
+    }
+
+    /// Whoever comes next is called, and waits at the door: one fan is inside, which is all the house takes now.
+    pub(super) async fn fill(&self, drop: &str) -> Inside {
+        let fan = Fan::new(&self.url);
+        fan.join(drop).await;
+        let admission = admission(&fan, drop).await;
+        self.steer(&["set", drop, "--rate-per-minute", "1", "--max-active", "1"]).await;
+        Inside { fan, admission }
     }
 
     /// Lets in as many as come.
@@ -93,7 +107,13 @@ impl Front {
 
     /// Whoever is inside buys this many.
     pub(super) async fn buy(&self, event: &str, quantity: u32) {
-        self.inside.buy(&self.admission, event, quantity).await;
+        self.inside.buy(event, quantity).await;
+    }
+}
+
+impl Inside {
+    pub(super) async fn buy(&self, event: &str, quantity: u32) {
+        self.fan.buy(&self.admission, event, quantity).await;
     }
 }
 

@@ -7,6 +7,7 @@ use super::sale::Sale;
 use super::screen::PHONE;
 use super::tab::Tab;
 use super::way;
+use crate::support::next_year;
 
 pub(super) struct Walk {
     pub(super) sale: Sale,
@@ -19,7 +20,12 @@ pub(super) struct Walk {
     night: String,
     /// Announced by nobody.
     matinee: String,
+    /// General admission, and over for whoever looks away.
+    short: [String; 2],
 }
+
+const GLIMPSE: &str = "a-glimpse";
+const MOMENT: &str = "a-moment";
 
 impl Walk {
     pub(super) async fn start(driver: &Driver) -> Self {
@@ -28,21 +34,38 @@ impl Walk {
         let gala = sale.event("A gala", &[]).await;
         let night = sale.event("A night", &["--capacity", "2", "--price", "general=5000"]).await;
         let matinee = sale.event("A matinee", &[]).await;
+        let small = ["--capacity", "2", "--price", "general=5000"];
+        let short = [sale.event("A glimpse", &small).await, sale.event("A moment", &small).await];
         sale.open("an-evening", &evening, &[]).await;
-        let opens = ["--rate-per-minute", "600", "--opens-at", "2027-01-02T10:00:00Z"];
+        let opens_at = format!("{}T10:00:00Z", next_year("01-02"));
+        let opens = ["--rate-per-minute", "600", "--opens-at", &opens_at];
         sale.announce("a-gala", &gala, &opens).await;
         sale.operator().await;
         let tab = driver.open(&sale.url, PHONE).await;
         tab.forget_files().await;
         tab.paint(false).await;
-        Self { sale, tab, evening, gala, night, matinee }
+        Self { sale, tab, evening, gala, night, matinee, short }
     }
 
+    /// All but "drawing", which a lobby of so few leaves before a browser has drawn it; waitroom's own tests have it.
     pub(super) async fn past_every_page(&self, look: &mut Look) {
+        self.let_time_run_out().await;
         self.past_what_there_is(look).await;
         self.past_the_line(look).await;
         self.past_the_ends(look).await;
         self.past_the_console(look).await;
+        self.past_a_loss(look).await;
+    }
+
+    /// Takes two turns whose time is over when the walk comes back to them.
+    async fn let_time_run_out(&self) {
+        let [glimpse, moment] = &self.short;
+        self.sale.open(GLIMPSE, glimpse, &["--claim-window-s", "1", "--grace-s", "0"]).await;
+        way::join(&self.tab, GLIMPSE).await;
+        self.sale.open(MOMENT, moment, &["--session-s", "10"]).await;
+        way::join(&self.tab, MOMENT).await;
+        self.tab.see(way::CALLED).await;
+        way::enter(&self.tab, moment, true).await;
     }
 
     /// Finding an event.
@@ -99,6 +122,11 @@ impl Walk {
         look.at(tab, "waiting: called", &[]).await;
 
         way::enter(tab, &self.evening, true).await;
+        tab.goto("/queue/an-evening").await;
+        tab.see("[data-face=admitted]:not([hidden])").await;
+        look.at(tab, "waiting: admitted", &[]).await;
+        tab.press("[data-face=admitted] button").await;
+        tab.arrive(&format!("/e/{}/seats", self.evening)).await;
         tab.see("#map").await; // now the list is live, too
         look.at(tab, "seats", &[]).await;
         tab.press("#rows label:has(input:not(:disabled))").await;
@@ -131,9 +159,13 @@ impl Walk {
         let tab = &self.tab;
         let short = ["--claim-window-s", "1", "--grace-s", "600"];
         self.sale.open("a-matinee", &self.matinee, &short).await;
+        let _inside = self.sale.fill("a-matinee").await;
         way::join(tab, "a-matinee").await;
         tab.see("[data-face=lapsed]:not([hidden])").await;
         look.at(tab, "waiting: lapsed", &[]).await;
+        tab.press("[data-face=lapsed] button").await;
+        tab.see("[data-face=claiming]:not([hidden])").await;
+        look.at(tab, "waiting: at the door", &[]).await;
         tab.press("#leave summary").await;
         tab.press("button[name=do][value=leave]").await;
         tab.see("[data-face=left]:not([hidden])").await;
@@ -144,14 +176,19 @@ impl Walk {
         look.at(tab, "waiting: ended", &["409", "410"]).await;
 
         self.sale.open("a-night", &self.night, &[]).await;
-        let front = self.sale.block("a-night").await;
+        let inside = self.sale.fill("a-night").await;
         way::join(tab, "a-night").await;
-        tab.see(way::WAITING).await;
-        front.buy(&self.night, 2).await;
+        tab.see(way::CALLED).await;
+        inside.buy(&self.night, 2).await;
         tab.see("[data-face=sold_out]:not([hidden])").await;
         look.at(tab, "waiting: sold out", &[]).await;
         tab.goto_until(&format!("/e/{}", self.night), ".badge.neutral").await;
         look.at(tab, "event: sold out", &[]).await;
+
+        tab.goto_until(&format!("/queue/{GLIMPSE}"), "[data-face=lapsed-out]:not([hidden])").await;
+        look.at(tab, "waiting: turn has passed", &[]).await;
+        tab.goto_until(&format!("/queue/{MOMENT}"), "[data-face=session-over]:not([hidden])").await;
+        look.at(tab, "waiting: time is over", &[]).await;
     }
 
     /// The operators' side.
@@ -169,5 +206,12 @@ impl Walk {
         look.at(tab, "console: a drop before it opens", &[]).await;
         tab.goto("/ops/audit").await;
         look.at(tab, "console: record", &[]).await;
+    }
+
+    /// Redis came back empty; the tab is still in the gala's lobby.
+    async fn past_a_loss(&self, look: &mut Look) {
+        self.sale.stack.lose_line("a-gala").await;
+        self.tab.goto_until("/queue/a-gala", "[data-face=restoring]:not([hidden])").await;
+        look.at(&self.tab, "waiting: restoring", &[]).await;
     }
 }

@@ -76,7 +76,8 @@ impl Roles {
     /// Puts a concert on sale at Carnegie Hall, open from now; gives its id.
     pub(crate) async fn open_drop(&self, id: &str, event: &[&str], drop: &[&str]) -> String {
         let create = ["event", "create", "--json", "--name", "An evening", "--venue", "carnegie-hall"];
-        let created = self.tool(&[&create, &["--date", "2027-03-12"][..], event].concat()).await.ok().json();
+        let date = super::next_year("03-12");
+        let created = self.tool(&[&create, &["--date", &date][..], event].concat()).await.ok().json();
         let event = created["event_id"].as_str().expect("an id").to_owned();
         self.tool(&[&["drop", "create", id, "--event", &event], drop].concat()).await.ok();
         self.tool(&["drop", "open", id]).await.ok();

@@ -12,7 +12,7 @@ pub(crate) struct Stack {
     pub(crate) url: String,
     pub(crate) dir: TempDir,
     prefix: Option<String>,
-    _world: Option<World>,
+    world: Option<World>,
 }
 
 impl Stack {
@@ -29,13 +29,13 @@ impl Stack {
         command.env("DATABASE_URL", &world.database_url).env("REDIS_URL", &world.redis_url);
         command.arg("--set").arg(format!("redis.prefix={prefix}"));
         let (server, url) = ready(command.args(flags), &dir).await;
-        Self { server, url, dir, prefix: Some(prefix), _world: Some(world) }
+        Self { server, url, dir, prefix: Some(prefix), world: Some(world) }
     }
 
     /// With Redis and Postgres of its own, as a newcomer has it.
     pub(crate) async fn start_private(dir: TempDir) -> Self {
         let (server, url) = ready(&mut up(&dir), &dir).await;
-        Self { server, url, dir, prefix: None, _world: None }
+        Self { server, url, dir, prefix: None, world: None }
     }
 
     /// Runs a tool on this stack.
@@ -64,11 +64,19 @@ impl Stack {
                 "--venue",
                 "carnegie-hall",
                 "--date",
-                "2027-03-12",
+                &super::next_year("03-12"),
             ])
             .await
             .ok();
         said.json()["event_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// As if Redis had come back empty: what steers a drop's line is gone, and made anew from the books.
+    pub(crate) async fn lose_line(&self, drop: &str) {
+        let mut redis = self.world.as_ref().expect("a world of the test's own").redis.clone();
+        let control = format!("{}:{{{drop}}}:control", redis.prefix());
+        let gone: u64 = redis::cmd("DEL").arg(&control).query_async(&mut redis).await.expect("Redis answers");
+        assert_eq!(gone, 1, "{control} is the control's key");
     }
 
     /// What `stack.json` says.

@@ -1,9 +1,12 @@
 //! `POST /queue/{drop}`: what a button of the waiting page does. Answers 303, always to a page.
 
-use admission::{ids::DropId, presented::admission_cookie};
+use admission::{
+    ids::{DropId, VisitorSecret},
+    presented::admission_cookie,
+};
 use axum::{
     extract::State,
-    http::header,
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
@@ -15,7 +18,7 @@ use shared::{
     problem::Problem,
 };
 
-use super::shown::{Memory, address};
+use super::shown::{Memory, address, with_cookie};
 use crate::{
     app::App,
     document::Document,
@@ -23,11 +26,15 @@ use crate::{
     fan::Caller,
     routes::{
         claim,
-        join::{self, Taken, keep_in_browser},
+        join::{self, Taken, keep_in_browser, keep_visitor},
         leave,
         status::document,
     },
 };
+
+/// How long the admission's cookie outlives the admission, in seconds: who comes too late is told that the time
+/// is over, not that it never came.
+const AFTERWARDS_S: u64 = 3_600;
 
 #[derive(Deserialize)]
 pub(super) struct Pressed {
@@ -56,6 +63,9 @@ pub(super) async fn act(
 ) -> Result<Response, Problem> {
     let drop = caller.drop.clone();
     if let Button::Join | Button::Again = button {
+        if caller.visitor.is_none() {
+            return Ok(first_a_cookie(&drop, &memory));
+        }
         app.joins.check(from)?;
     }
     let outcome = match button {
@@ -72,6 +82,18 @@ pub(super) async fn act(
         Err(Error::SessionMissing | Error::Session(_)) => Ok(see_other(&format!("/account?next=/queue/{drop}"))),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Nobody joins before their browser has shown the secret that makes the place: the same press sent twice would
+/// take two places, and the first would be called for nobody.
+fn first_a_cookie(drop: &DropId, memory: &Memory) -> Response {
+    if memory.given_a_cookie() {
+        return see_other(&with_cookie(drop)); // the page says what is missing
+    }
+    let headers = [(header::LOCATION, with_cookie(drop)), (header::CACHE_CONTROL, "no-store".to_owned())];
+    let mut response = (StatusCode::TEMPORARY_REDIRECT, headers).into_response(); // 307: the press is sent again
+    keep_visitor(&VisitorSecret::generate().expose(), &mut response);
+    response
 }
 
 async fn join(app: &App, caller: Caller, again: bool, memory: &Memory) -> Result<Response, Error> {
@@ -106,7 +128,8 @@ fn inside(app: &App, document: &Document, events: &[String]) -> Option<Response>
         _ => format!("/drops/{drop}"),
     };
     let lasts_s = admission.expires_at.duration_since(app.clock.now()).as_secs();
-    let cookie = cookies::set(&admission_cookie(drop), &admission.token, u64::try_from(lasts_s).unwrap_or(0));
+    let max_age_s = u64::try_from(lasts_s).unwrap_or(0) + AFTERWARDS_S;
+    let cookie = cookies::set(&admission_cookie(drop), &admission.token, max_age_s);
     Some(([(header::SET_COOKIE, cookie)], see_other(&seats)).into_response())
 }
 
@@ -115,6 +138,5 @@ fn here(drop: &DropId) -> Response {
 }
 
 fn address_of(document: &Document, memory: &Memory) -> String {
-    let from = document.position.map(|position| memory.from(document.place, position));
-    address(&document.drop, document.place, document.position, from)
+    address(&document.drop, document.place, document.position, memory)
 }

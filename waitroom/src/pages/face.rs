@@ -6,8 +6,9 @@ pub(super) struct Face(pub(super) &'static str);
 
 impl Face {
     /// The section for a document's state and reason. `queue.js` says the same.
-    pub(super) fn of(state: &'static str, reason: Option<&str>) -> Self {
+    pub(super) fn of(state: &'static str, reason: Option<&str>, called: bool) -> Self {
         Self(match (state, reason) {
+            ("paused", _) if called => "paused-turn",
             ("called", Some("claim-waits")) => "claiming",
             ("ended", Some("session-over")) => "session-over",
             ("ended", Some("lapsed")) => "lapsed-out",
@@ -29,31 +30,36 @@ impl Face {
         }
     }
 
-    /// How far along the way: 0 in line, 1 called, 2 inside, 3 done; `None` off the way.
+    /// How far along the way: 0 before the draw, 1 in line, 2 called, 3 inside; `None` off the way.
     pub(super) fn step(self) -> Option<u8> {
         match self.0 {
-            "lobby" | "drawing" | "waiting" | "paused" | "restoring" | "sold_out" => Some(0),
-            "called" | "claiming" | "lapsed" => Some(1),
-            "admitted" => Some(2),
-            "finished" => Some(3),
+            "lobby" | "drawing" => Some(0),
+            "waiting" | "paused" | "restoring" => Some(1),
+            "called" | "claiming" | "lapsed" | "paused-turn" => Some(2),
+            "admitted" => Some(3),
             _ => None,
         }
     }
 
     /// Whether there is a place to leave.
     pub(super) fn may_leave(self) -> bool {
-        self.step().is_some_and(|step| step < 3)
+        self.step().is_some() || self.0 == "sold_out"
     }
 
     /// What the tab says before the title of the drop.
     pub(super) fn tab(self, position: Option<&str>) -> String {
         match (self.0, position) {
             ("called" | "lapsed", _) => "Your turn!".to_owned(),
-            ("claiming" | "admitted", _) => "You’re in".to_owned(),
+            ("claiming", _) => "At the door".to_owned(),
+            ("admitted", _) => "You’re in".to_owned(),
             ("waiting", Some(position)) => format!("{position} in line"),
             ("lobby", _) => "Lobby".to_owned(),
-            ("paused", _) => "Paused".to_owned(),
+            ("paused" | "paused-turn", _) => "Paused".to_owned(),
             ("sold_out", _) => "Sold out".to_owned(),
+            ("finished", _) => "You have your tickets".to_owned(),
+            ("left", _) => "You left the line".to_owned(),
+            ("session-over" | "lapsed-out", _) => "Your turn is over".to_owned(),
+            ("ended", _) => "Sale over".to_owned(),
             _ => "Your place in line".to_owned(),
         }
     }
@@ -65,15 +71,15 @@ mod tests {
 
     #[test]
     fn a_page_does_not_renew_itself_under_a_thumb() {
-        assert_eq!(Face::of("called", None).refresh_s(1), Some(20));
-        assert_eq!(Face::of("called", Some("claim-waits")).refresh_s(1), Some(2));
-        assert_eq!(Face::of("waiting", None).refresh_s(10), Some(10));
-        assert_eq!(Face::of("left", None).refresh_s(30), None);
+        assert_eq!(Face::of("called", None, true).refresh_s(1), Some(20));
+        assert_eq!(Face::of("called", Some("claim-waits"), true).refresh_s(1), Some(2));
+        assert_eq!(Face::of("waiting", None, false).refresh_s(10), Some(10));
+        assert_eq!(Face::of("left", None, false).refresh_s(30), None);
     }
 
     #[test]
     fn every_end_has_a_section_of_its_own() {
-        let ends = ["session-over", "lapsed", "drop-ended"].map(|reason| Face::of("ended", Some(reason)).0);
+        let ends = ["session-over", "lapsed", "drop-ended"].map(|reason| Face::of("ended", Some(reason), false).0);
         assert_eq!(ends, ["session-over", "lapsed-out", "ended"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use admission::{
     ids::{DropId, Place, VisitorSecret},
-    line::{DropState, Notice},
+    line::{Counts, DropState, Notice},
 };
 use askama::Template;
 use axum::{extract::State, response::Response};
@@ -50,6 +50,8 @@ struct InLine {
     claim_window: String,
     grace: Option<String>,
     session: String,
+    /// How long those at the door may take to get through it.
+    door: String,
 }
 
 /// The page of somebody who is not in line yet.
@@ -60,11 +62,14 @@ struct Outside {
     common: Common,
     /// The drop's own state.
     face: Face,
+    address: String,
     waiting: u64,
     lobby: u64,
     reason: String,
     /// Joining needs a session, and there is none.
     must_sign_in: bool,
+    /// The browser did not bring the cookie it was given, and without one there is no place to keep.
+    refuses_cookies: bool,
 }
 
 /// What both pages tell of the drop.
@@ -75,6 +80,8 @@ struct Common {
     now: Timestamp,
     opens_at: Option<Timestamp>,
     left: Option<u64>,
+    /// Fans who took their turn and wait at the door.
+    claims: u64,
     notice: Option<Notice>,
     signed_in: bool,
 }
@@ -91,7 +98,7 @@ pub(super) async fn show(
     match caller.place(&app).await {
         Ok((fan, drop, place)) => {
             let document = document(&app, &fan, &drop, &place, memory.shown(fan.place)).await?;
-            let common = Common::new(drop_id, &drop, crowd.tick().counts.left(), signed_in)?;
+            let common = Common::new(drop_id, &drop, &crowd.tick().counts, signed_in)?;
             let mut response = page(&InLine::of(&app.site, common, &drop, &fan, &document, &memory));
             // a browser that lost its pass, or holds that of an earlier turn, gets the one that brings this place back
             if !keeps_secret && pass != Some(fan.place) {
@@ -100,7 +107,10 @@ pub(super) async fn show(
             Ok(response)
         }
         Err(Error::UnknownPlace) => {
-            let mut response = page(&Outside::of(&app.site, drop_id, &crowd.tick(), signed_in)?);
+            let mut response = page(&Outside {
+                refuses_cookies: visitor.is_none() && memory.given_a_cookie(),
+                ..Outside::of(&app.site, drop_id, &crowd.tick(), signed_in)?
+            });
             if visitor.is_none() {
                 keep_visitor(&VisitorSecret::generate().expose(), &mut response);
             }
@@ -109,24 +119,30 @@ pub(super) async fn show(
         // the line is away for a moment: whoever was in it is told so on this page, which goes on by itself
         Err(Error::Batch(_) | Error::Line(_)) if let Some(place) = pass => {
             let tick = crowd.tick();
-            let common = Common::new(drop_id, &tick.drop, tick.counts.left(), signed_in)?;
-            Ok(page(&InLine::without_answer(&app.site, common, &tick.drop, place)))
+            let common = Common::new(drop_id, &tick.drop, &tick.counts, signed_in)?;
+            Ok(page(&InLine::without_answer(&app.site, common, &tick.drop, place, &memory)))
         }
         Err(error) => Err(error),
     }
 }
 
 impl Common {
-    fn new(id: DropId, drop: &DropState, left: Option<u64>, signed_in: bool) -> Result<Self, Error> {
+    fn new(id: DropId, drop: &DropState, counts: &Counts, signed_in: bool) -> Result<Self, Error> {
         Ok(Self {
             drop: id,
             title: drop.title.clone(),
             now: timestamp(drop.now)?,
             opens_at: drop.opens_at.map(timestamp).transpose()?,
-            left,
+            left: counts.left(),
+            claims: counts.claims,
             notice: drop.notice.clone(),
             signed_in,
         })
+    }
+
+    /// A clock that shows hours needs smaller digits on a phone; `page.js` says the same.
+    fn hours(&self, until: &Timestamp) -> &'static str {
+        if words::clock(until, &self.now).len() > 5 { " long" } else { "" }
     }
 
     /// The opening, while it lies ahead.
@@ -137,26 +153,25 @@ impl Common {
 
 impl InLine {
     fn of(site: &Site, common: Common, drop: &DropState, fan: &Fan, document: &Document, memory: &Memory) -> Self {
-        let face = Face::of(document.state, document.reason.as_deref());
-        let from = document.position.map(|position| memory.from(fan.place, position));
+        let face = Face::of(document.state, document.reason.as_deref(), document.called);
         Self {
             face,
             epoch: drop.epoch,
             position: document.position,
-            from,
+            from: document.position.map(|position| memory.from(fan.place, position)),
             ahead: document.ahead.map(words::ahead).unwrap_or_default(),
             estimate: words::estimate(document.estimate),
             claim_deadline: document.claim_deadline,
             session_ends: document.admission.as_ref().map(|admission| admission.expires_at),
             reason: document.reason.clone().unwrap_or_default(),
             refresh: face.refresh_s(document.poll_after_s),
-            address: address(&common.drop, fan.place, document.position, from),
-            ..Self::without_answer(site, common, drop, fan.place)
+            address: address(&common.drop, fan.place, document.position, memory),
+            ..Self::without_answer(site, common, drop, fan.place, memory)
         }
     }
 
     /// What can be said of a place while nobody can look it up.
-    fn without_answer(site: &Site, common: Common, drop: &DropState, place: Place) -> Self {
+    fn without_answer(site: &Site, common: Common, drop: &DropState, place: Place, memory: &Memory) -> Self {
         let face = Face("restoring");
         Self {
             site: site.clone(),
@@ -171,10 +186,11 @@ impl InLine {
             session_ends: None,
             reason: String::new(),
             refresh: face.refresh_s(0),
-            address: address(&common.drop, place, None, None),
+            address: address(&common.drop, place, None, memory),
             claim_window: words::span(drop.claim_window_s),
             grace: (drop.grace_s > 0).then(|| words::span(drop.grace_s)),
             session: words::span(drop.session_s),
+            door: words::door(common.claims, drop.rate_per_minute),
             common,
         }
     }
@@ -183,7 +199,12 @@ impl InLine {
         if self.face.0 == name { "" } else { " hidden" }
     }
 
-    /// Attributes of a step of the way, from 0.
+    /// Whether the lobby's draw is still before the fan.
+    fn is_drawn(&self) -> bool {
+        self.face.step() == Some(0)
+    }
+
+    /// Attributes of a step of the way, from 0, the draw.
     fn step(&self, step: u8) -> &'static str {
         match self.face.step() {
             Some(at) if at == step => r#" aria-current="step""#,
@@ -218,12 +239,14 @@ impl Outside {
     fn of(site: &Site, drop: DropId, tick: &Tick, signed_in: bool) -> Result<Self, Error> {
         Ok(Self {
             site: site.clone(),
-            common: Common::new(drop, &tick.drop, tick.counts.left(), signed_in)?,
+            address: format!("/queue/{drop}"),
+            common: Common::new(drop, &tick.drop, &tick.counts, signed_in)?,
             face: Face(tick.drop.word()),
             waiting: tick.counts.waiting,
             lobby: tick.counts.lobby,
             reason: tick.drop.pause_reason.clone(),
             must_sign_in: tick.drop.account_required && !signed_in,
+            refuses_cookies: false,
         })
     }
 

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 /// How much of a place tells it from another in an address that only its own browser reads.
 const PLACE_CHARS: usize = 8;
+/// More than ever stood in a line: where the way begins is taken from the address no higher than this.
+const FROM_MAX: u64 = 1_000_000_000;
 
 /// The query of the page. What is malformed, or of another place, says nothing.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -14,6 +16,8 @@ pub(super) struct Memory {
     shown: Option<String>,
     /// The position shown first.
     from: Option<String>,
+    /// Whether this browser was just given the cookie that makes its place.
+    given: Option<String>,
 }
 
 impl Memory {
@@ -27,16 +31,26 @@ impl Memory {
     /// The position the way began at, where the fan stands at `position` now.
     pub(super) fn from(&self, place: Place, position: u64) -> u64 {
         let known = self.shown(place).and(self.from.as_deref()).and_then(|from| from.parse().ok());
-        known.unwrap_or(position).max(position)
+        known.unwrap_or(position).min(FROM_MAX).max(position)
+    }
+
+    /// A cookie was given with the answer that led here: a browser that does not bring it keeps none.
+    pub(super) fn given_a_cookie(&self) -> bool {
+        self.given.is_some()
     }
 }
 
-/// The page's address for a place shown at `position`, having begun at `from`.
-pub(super) fn address(drop: &DropId, place: Place, position: Option<u64>, from: Option<u64>) -> String {
-    let place = place.to_string();
-    match (place.get(..PLACE_CHARS), position) {
+/// Where a browser shows whether it keeps the cookie it was just given.
+pub(super) fn with_cookie(drop: &DropId) -> String {
+    format!("/queue/{drop}?given=cookie")
+}
+
+/// The page's address for a place shown at `position`; without one, what was remembered is kept.
+pub(super) fn address(drop: &DropId, place: Place, position: Option<u64>, memory: &Memory) -> String {
+    let position = position.or_else(|| memory.shown(place));
+    match (place.to_string().get(..PLACE_CHARS), position) {
         (Some(of), Some(position)) => {
-            format!("/queue/{drop}?shown={of}.{position}&from={}", from.unwrap_or(position))
+            format!("/queue/{drop}?shown={of}.{position}&from={}", memory.from(place, position))
         }
         _ => format!("/queue/{drop}"),
     }
@@ -47,13 +61,17 @@ mod tests {
     use super::*;
 
     fn memory(shown: &str, from: &str) -> Memory {
-        Memory { shown: Some(shown.to_owned()), from: Some(from.to_owned()) }
+        Memory { shown: Some(shown.to_owned()), from: Some(from.to_owned()), given: None }
     }
 
     #[test]
     fn an_address_is_read_as_it_was_written_and_by_its_own_place_only() {
         let (drop, place) = (DropId::parse("d").unwrap(), Place::from_bytes([1; 16]));
-        let address = address(&drop, place, Some(7), Some(90));
+        let first = address(&drop, place, Some(90), &Memory::default());
+        assert!(first.ends_with(".90&from=90"), "{first}");
+        let remembered = memory(first.split(['=', '&']).nth(1).unwrap(), "90");
+        let address = address(&drop, place, Some(7), &remembered);
+        assert_eq!(super::address(&drop, place, None, &remembered), first, "kept while nobody can say");
         let (shown, from) = address.strip_prefix("/queue/d?shown=").unwrap().split_once("&from=").unwrap();
         let memory = memory(shown, from);
         assert_eq!((memory.shown(place), memory.from(place, 5)), (Some(7), 90));
@@ -69,5 +87,6 @@ mod tests {
             assert_eq!(memory(shown, "9").shown(place), None, "{shown:?}");
         }
         assert_eq!(memory(&format!("{of}.5"), "many").from(place, 4), 4);
+        assert_eq!(memory(&format!("{of}.5"), &u64::MAX.to_string()).from(place, 4), FROM_MAX);
     }
 }

@@ -3,21 +3,14 @@
 
 use admission::estimate::Estimate;
 use jiff::Timestamp;
+use shared::words::grouped;
 
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 3_600;
 
 /// `1204332` is "1,204,332".
 pub(super) fn number(number: &u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.char_indices() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    grouped(*number)
 }
 
 /// Who stands before.
@@ -56,6 +49,14 @@ fn halves(half_hours: u64) -> String {
     }
 }
 
+/// How long those at the door need for it, at the rate in force.
+pub(super) fn door(claims: u64, rate_per_minute: u64) -> String {
+    match claims.div_ceil(rate_per_minute.max(1)) {
+        0..=1 => "a minute".to_owned(),
+        minutes => span(minutes * MINUTE_S),
+    }
+}
+
 /// A span an operator set: "2 minutes", "90 seconds", "1 hour".
 pub(super) fn span(seconds: u64) -> String {
     let of = |count: u64, unit: &str| format!("{} {unit}{}", number(&count), if count == 1 { "" } else { "s" });
@@ -69,12 +70,12 @@ pub(super) fn span(seconds: u64) -> String {
 
 /// A moment, for readers whose browser does not say it in their own time.
 pub(super) fn moment(at: &Timestamp) -> String {
-    at.strftime("%A, %-d %B %Y, %H:%M UTC").to_string()
+    at.strftime("%A, %-d %B %Y, %-I:%M %P UTC").to_string()
 }
 
 /// The hour alone.
 pub(super) fn hour(at: &Timestamp) -> String {
-    at.strftime("%H:%M UTC").to_string()
+    at.strftime("%-I:%M %P UTC").to_string()
 }
 
 /// A span as a clock, as `page.js` counts it down.
@@ -83,7 +84,8 @@ pub(super) fn clock(until: &Timestamp, now: &Timestamp) -> String {
     let (hours, minutes, seconds) = (left / HOUR_S, left / MINUTE_S % 60, left % MINUTE_S);
     match hours {
         0 => format!("{minutes}:{seconds:02}"),
-        1..48 => format!("{hours}:{minutes:02}:{seconds:02}"),
+        1..24 => format!("{hours}:{minutes:02}:{seconds:02}"),
+        24..48 => format!("1 day {} h", hours - 24),
         _ => format!("{} days", hours / 24),
     }
 }
@@ -91,12 +93,6 @@ pub(super) fn clock(until: &Timestamp, now: &Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        let grouped = [0, 12, 999, 1_000, 45_678, 1_204_332].map(|n| number(&n));
-        assert_eq!(grouped, ["0", "12", "999", "1,000", "45,678", "1,204,332"]);
-    }
 
     #[test]
     fn an_estimate_is_rounded_outwards() {
@@ -111,13 +107,21 @@ mod tests {
     }
 
     #[test]
+    fn the_door_takes_as_long_as_the_rate_says() {
+        assert_eq!(
+            [(0, 0), (2, 6_000), (3, 1), (90, 20)].map(|(n, rate)| door(n, rate)).join(", "),
+            "a minute, a minute, 3 minutes, 5 minutes"
+        );
+    }
+
+    #[test]
     fn spans_and_clocks() {
         assert_eq!(
             [1, 90, 120, 3_600, 1_000].map(span).join(", "),
             "1 second, 90 seconds, 2 minutes, 1 hour, about 16 minutes"
         );
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        let clocks = [-5, 59, 754, 3_723, 3 * 86_400].map(|left| clock(&at(1_000_000 + left), &at(1_000_000)));
-        assert_eq!(clocks, ["0:00", "0:59", "12:34", "1:02:03", "3 days"]);
+        let clocks = [-5, 59, 754, 3_723, 172_729, 3 * 86_400].map(|left| clock(&at(1_000_000 + left), &at(1_000_000)));
+        assert_eq!(clocks, ["0:00", "0:59", "12:34", "1:02:03", "1 day 23 h", "3 days"]);
     }
 }

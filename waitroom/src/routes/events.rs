@@ -1,6 +1,6 @@
 //! A fan's live stream (server-sent events).
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use admission::{
     estimate::estimate,
@@ -10,16 +10,13 @@ use admission::{
 };
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    http::HeaderMap,
+    response::{Response, sse::Event},
 };
-use futures_util::{Stream, stream};
+use futures_util::Stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::json::Query;
+use shared::{json::Query, sse};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::IntoParams;
 
@@ -30,13 +27,6 @@ use crate::{
     error::Error,
     fan::{Caller, Fan},
 };
-
-/// Heartbeats, so that proxies and phones keep the stream open: at most this far apart.
-const HEARTBEAT: Duration = Duration::from_secs(10);
-/// When a stream breaks, the browser comes back after this and up to as much again, in milliseconds.
-const RETRY_MS: u64 = 1_500;
-/// When the process is full or about to stop, fans are asked to come back after this, in seconds.
-const BYE_RETRY_S: u64 = 3;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -81,15 +71,15 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Ok(room) = app.streams.clone().try_acquire_owned() else {
-        return Ok(shed());
+        return Ok(sse::shed());
     };
     match live(app, caller, options, &headers, room).await {
-        Ok(Some(live)) => Ok(sse(live.frames())),
-        Ok(None) => Ok(shed()),
+        Ok(Some(live)) => Ok(sse::live(live.frames())),
+        Ok(None) => Ok(sse::shed()),
         // it will pass; an error status would end the browser's attempts for good
         Err(error @ (Error::Batch(_) | Error::Line(_))) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a stream is sent away for a moment");
-            Ok(shed())
+            Ok(sse::shed())
         }
         Err(error) => Err(error),
     }
@@ -117,6 +107,7 @@ async fn live(
         auto_claim: options.claim.as_deref() == Some("auto"),
         shown_face: Face::default(),
         shown: last_shown(headers, drop.epoch).or(options.shown).filter(|&position| position > 0),
+        rate_told: drop.rate_per_minute,
         notice_seen: None,
         stale: false,
         fan,
@@ -125,27 +116,6 @@ async fn live(
         app,
         _room: room,
     }))
-}
-
-/// Asks to come back later.
-fn shed() -> Response {
-    sse(stream::iter([Ok(bye().retry(retry()))]))
-}
-
-fn retry() -> Duration {
-    Duration::from_millis(RETRY_MS + rand::random_range(0..RETRY_MS))
-}
-
-fn sse(frames: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
-    let headers = [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::HeaderName::from_static("x-accel-buffering"), "no"), // nginx: no buffering
-    ];
-    (headers, Sse::new(frames).keep_alive(KeepAlive::new().interval(HEARTBEAT))).into_response()
-}
-
-fn bye() -> Event {
-    Event::default().event("bye").data(json!({ "retry_after_s": BYE_RETRY_S }).to_string())
 }
 
 /// `<epoch>.<tick>.<shown>`: what was shown counts within its epoch.
@@ -173,6 +143,8 @@ struct Live {
     shown_face: Face,
     /// The position shown last, from 1.
     shown: Option<u64>,
+    /// The rate the estimate was told at.
+    rate_told: u64,
     notice_seen: Option<String>,
     /// A look failed: the next tick tries again.
     stale: bool,
@@ -189,15 +161,15 @@ enum Woken {
 }
 
 impl Live {
-    fn frames(mut self) -> impl Stream<Item = Result<Event, Infallible>> + Send + 'static {
+    fn frames(mut self) -> impl Stream<Item = Event> + Send + 'static {
         async_stream::stream! {
             let first = match self.document_frame("state") {
                 Some(frame) => frame,
-                None => { yield Ok(bye()); return; }
+                None => { yield sse::bye(); return; }
             };
-            yield Ok(first.retry(retry()));
-            if let Some(frame) = self.notice() { yield Ok(frame); }
-            for frame in self.claim_if_auto().await { yield Ok(frame); }
+            yield first;
+            if let Some(frame) = self.notice() { yield frame; }
+            for frame in self.claim_if_auto().await { yield frame; }
             loop {
                 let woken = tokio::select! {
                     biased;
@@ -206,9 +178,9 @@ impl Live {
                     changed = self.ticks.changed() => if changed.is_ok() { Woken::Tick } else { Woken::Stop },
                 };
                 match woken {
-                    Woken::Stop => { yield Ok(bye()); return; }
-                    Woken::Fan => for frame in self.look_again().await { yield Ok(frame); },
-                    Woken::Tick => for frame in self.tick().await { yield Ok(frame); },
+                    Woken::Stop => { yield sse::bye(); return; }
+                    Woken::Fan => for frame in self.look_again().await { yield frame; },
+                    Woken::Tick => for frame in self.tick().await { yield frame; },
                 }
             }
         }
@@ -232,8 +204,8 @@ impl Live {
         }
         let resumed = self.drop.paused_at.is_some() && tick.drop.paused_at.is_none();
         self.drop.clone_from(&tick.drop);
-        if resumed && matches!(self.place, PlaceState::Admitted { .. }) {
-            // the session ran on drop time, the token's end did not: a fresh one
+        if resumed && matches!(self.place, PlaceState::Called { .. } | PlaceState::Admitted { .. }) {
+            // deadlines run on drop time and moved on with the pause; so did the session, not the token's end
             frames.extend(self.look_again().await);
         }
         if self.face() != self.shown_face {
@@ -339,15 +311,17 @@ impl Live {
         }
     }
 
-    /// The position, when it moved.
+    /// The position, when it moved or the rate did, and with it the estimate.
     fn position(&mut self, tick: &Tick) -> Option<Event> {
         let PlaceState::Waiting { key, .. } = self.place else { return None };
         let ahead = never_rising(tick.ahead(key)?, self.shown.map(|position| position - 1));
-        if self.shown == Some(ahead + 1) {
+        let rate = self.drop.rate_per_minute;
+        let same_rate = std::mem::replace(&mut self.rate_told, rate) == rate;
+        if same_rate && self.shown == Some(ahead + 1) {
             return None;
         }
         self.shown = Some(ahead + 1);
-        let body = json!({ "position": ahead + 1, "ahead": ahead, "estimate": estimate(ahead, tick.speed),
+        let body = json!({ "position": ahead + 1, "ahead": ahead, "estimate": estimate(ahead, tick.speed, rate),
                            "left": tick.counts.left() });
         self.frame("position", tick.number, &body)
     }

@@ -1,7 +1,7 @@
 use admission::{
     ids::{DropId, Place, TURNS_MAX, VisitorSecret},
     line::{DropState, Joined, Newcomer, PlaceState},
-    presented::VISITOR_COOKIE,
+    presented::{self, VISITOR_COOKIE},
 };
 use axum::{
     extract::State,
@@ -20,7 +20,7 @@ use crate::{
     app::App,
     document::Document,
     error::Error,
-    fan::{Caller, Fan, ended, pass_cookie},
+    fan::{Caller, Fan, ended},
 };
 
 /// How long a browser keeps the secret and the pass, in seconds: longer than any drop runs.
@@ -109,7 +109,7 @@ pub(crate) async fn take(app: &App, caller: Caller, again: bool) -> Result<Taken
 /// Leaves the secret and the pass with a browser.
 pub(crate) fn keep_in_browser(document: &Document, response: &mut Response) {
     keep_visitor(&document.visitor, response);
-    let pass = cookies::set(&pass_cookie(&document.drop), &document.pass, COOKIE_S);
+    let pass = cookies::set(&presented::pass_cookie(&document.drop), &document.pass, COOKIE_S);
     response.headers_mut().append(header::SET_COOKIE, pass);
 }
 

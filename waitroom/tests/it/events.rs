@@ -23,7 +23,7 @@ struct Frame {
     data: Value,
 }
 
-/// Reads frames; comments (heartbeats) are passed over.
+/// Reads frames; comments (heartbeats) and when to come back are passed over.
 struct Frames {
     bytes: futures_util::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
     text: String,
@@ -47,7 +47,7 @@ impl Frames {
                     let line = block.lines().find_map(|line| line.strip_prefix(name));
                     line.map(|value| value.trim_start().to_owned()).unwrap_or_default()
                 };
-                if block.lines().all(|line| line.is_empty() || line.starts_with(':')) {
+                if field("data:").is_empty() {
                     continue;
                 }
                 let data = serde_json::from_str(&field("data:")).unwrap();
@@ -250,6 +250,45 @@ async fn after_a_pause_who_is_inside_gets_a_token_that_lasts_as_long_as_the_sess
     let end = |document: &Value| document["admission"]["expires_at"].as_str().unwrap().to_owned();
     assert!(end(&after.data) > end(&before), "{} {}", end(&after.data), end(&before));
     assert_eq!(after.data["admission"]["admitted_at"], before["admission"]["admitted_at"], "the same admission");
+}
+
+#[tokio::test]
+async fn after_a_pause_who_is_called_is_told_the_deadline_that_moved_on() {
+    let s = stage(&[]).await;
+    let fan = s.fan();
+    fan.join().await;
+    let mut frames = open(fan.get("events")).await;
+    frames.next().await.unwrap();
+    s.step().await;
+    let called = frames.until("called").await.data;
+    s.pause("a minute").await;
+    let paused = frames.until("state").await.data;
+    assert_eq!(
+        (&paused["state"], &paused["called"], &paused["position"]),
+        (&json!("paused"), &json!(true), &json!(null))
+    );
+    s.resume().await;
+    let resumed = loop {
+        let frame = frames.next().await.unwrap();
+        if frame.data["state"] == "called" {
+            break frame.data;
+        }
+    };
+    let deadline = |document: &Value| document["claim_deadline"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(deadline(&resumed) > deadline(&called), "{resumed} {called}");
+}
+
+#[tokio::test]
+async fn another_rate_is_told_as_another_estimate() {
+    let s = stage(&[]).await;
+    fill(&s, 2).await;
+    let fan = s.fan();
+    fan.join().await;
+    let mut frames = open(fan.get("events")).await;
+    frames.next().await.unwrap();
+    s.order(Phase::Going, &[("rate", "1")]).await;
+    let told = frames.until("position").await.data;
+    assert_eq!((&told["position"], &told["estimate"]["p50_s"]), (&json!(3), &json!(120)), "{told}");
 }
 
 #[tokio::test]

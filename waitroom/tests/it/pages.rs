@@ -17,11 +17,13 @@ use crate::stage::{DROP, PUBLIC_URL, Stage, read, slug, stage};
 
 const EVENT: &str = "01890000-0000-7000-8000-000000000000";
 
-/// A browser: keeps cookies, follows no redirect by itself.
+/// A browser: keeps cookies, follows no redirect by itself but the one that sends a press again.
 struct Browser<'a> {
     stage: &'a Stage,
     http: Client,
     jar: RefCell<BTreeMap<String, String>>,
+    /// How long each cookie is to be kept, in seconds.
+    kept_s: RefCell<BTreeMap<String, u64>>,
 }
 
 struct Page {
@@ -33,7 +35,7 @@ struct Page {
 impl Stage {
     fn browser(&self) -> Browser<'_> {
         let http = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        Browser { stage: self, http, jar: RefCell::default() }
+        Browser { stage: self, http, jar: RefCell::default(), kept_s: RefCell::default() }
     }
 }
 
@@ -43,7 +45,15 @@ impl Browser<'_> {
     }
 
     async fn press(&self, button: &str) -> Page {
-        let form = self.http.post(format!("{}/queue/{DROP}", self.stage.url)).form(&[("do", button)]);
+        let page = self.post(button, &format!("/queue/{DROP}")).await;
+        match (page.status, page.location.as_deref()) {
+            (StatusCode::TEMPORARY_REDIRECT, Some(again)) => self.post(button, again).await,
+            _ => page,
+        }
+    }
+
+    async fn post(&self, button: &str, path: &str) -> Page {
+        let form = self.http.post(format!("{}{path}", self.stage.url)).form(&[("do", button)]);
         self.send(form.header("Sec-Fetch-Site", "same-origin")).await
     }
 
@@ -62,6 +72,9 @@ impl Browser<'_> {
         for cookie in answer.headers().get_all("set-cookie") {
             let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
+            let (_, max_age) = rest.split_once("Max-Age=").unwrap();
+            let max_age = max_age.split(';').next().unwrap().parse().unwrap();
+            self.kept_s.borrow_mut().insert(name.to_owned(), max_age);
             self.jar.borrow_mut().insert(name.to_owned(), value.to_owned());
         }
     }
@@ -187,6 +200,37 @@ async fn a_browser_without_any_cookie_joins_with_one_press() {
 }
 
 #[tokio::test]
+async fn the_same_first_press_sent_twice_takes_one_place() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    let path = format!("/queue/{DROP}");
+    // the answer to the first is lost: the second comes without a cookie as well
+    let first = browser.post("join", &path).await;
+    assert_eq!(first.status, StatusCode::TEMPORARY_REDIRECT);
+    browser.jar.borrow_mut().clear();
+    let second = browser.post("join", &path).await;
+    assert_eq!((second.status, in_line(&s).await), (StatusCode::TEMPORARY_REDIRECT, 0));
+    for _ in 0..2 {
+        assert_eq!(browser.post("join", second.location.as_deref().unwrap()).await.status, StatusCode::SEE_OTHER);
+    }
+    assert_eq!(in_line(&s).await, 1);
+}
+
+#[tokio::test]
+async fn a_browser_that_keeps_no_cookie_is_told_and_takes_no_place() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    let sent_again = browser.post("join", &format!("/queue/{DROP}")).await.location.unwrap();
+    browser.jar.borrow_mut().clear();
+    let told = browser.post("join", &sent_again).await;
+    assert_eq!((told.status, in_line(&s).await), (StatusCode::SEE_OTHER, 0));
+    let query = told.location.unwrap().strip_prefix(&format!("/queue/{DROP}")).unwrap().to_owned();
+    browser.jar.borrow_mut().clear();
+    assert!(browser.get(&query).await.html.contains("did not keep our cookie"));
+    assert!(!browser.get(&query).await.html.contains("did not keep our cookie"), "it keeps them now");
+}
+
+#[tokio::test]
 async fn a_browser_that_lost_its_pass_gets_it_back_by_looking() {
     let s = stage(&[]).await;
     let browser = s.browser();
@@ -221,6 +265,8 @@ async fn a_turn_taken_leads_to_the_seats_with_the_admission() {
     let keys = s.http.get(format!("{}/.well-known/jwks.json", s.url)).send().await.unwrap().json().await.unwrap();
     let admission = Verifier::from_jwks(&keys, PUBLIC_URL).unwrap().verify(&token, Clock::system().now()).unwrap();
     assert!(admission.belongs_to(&browser.visitor()));
+    let kept_s = browser.kept_s.borrow()[&admission_cookie(&s.drop)];
+    assert!(kept_s > 600 + 60, "kept beyond its end, so that who is late is told so: {kept_s} s");
 
     let page = browser.get("").await;
     assert_eq!((page.face(), page.buttons()), ("admitted", vec!["enter"]));
@@ -375,6 +421,73 @@ async fn a_reload_never_shows_a_higher_position() {
     assert_eq!(browser.get("?shown=nonsense").await.position(), Some(6));
     released(&s, 3).await;
     assert_eq!(browser.get(&format!("?shown={of}.5")).await.position(), Some(3), "and it falls");
+}
+
+#[tokio::test]
+async fn a_position_does_not_rise_over_signing_in_or_a_button() {
+    let s = stage(&[]).await;
+    for _ in 0..5 {
+        s.fan().join().await;
+    }
+    let browser = s.browser();
+    browser.press("join").await;
+    let of = &browser.place().to_string()[..8];
+    let page = browser.get(&format!("?shown={of}.4&from=40")).await;
+    let own = format!("/queue/{DROP}?shown={of}.4&from=40");
+    let (_, rest) = page.html.split_once("/account?next=").unwrap();
+    let next = rest.split('"').next().unwrap();
+    assert_eq!(next.replace("%3F", "?").replace("%3D", "=").replace("%26", "&"), own);
+    assert!(!next.contains(['?', '&', '=']), "one value of a query: {next}");
+    let actions: Vec<&str> = page.html.split(" action=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(actions.len() > 3);
+    for action in actions.iter().filter(|action| action.starts_with("/queue/")) {
+        assert_eq!(action.replace("&#38;", "&"), own);
+    }
+    let pressed = browser.post("join", &own).await;
+    assert_eq!(pressed.location.unwrap(), own);
+}
+
+#[tokio::test]
+async fn an_address_with_any_number_is_survived() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    let of = &browser.place().to_string()[..8];
+    let page = browser.get(&format!("?shown={of}.{max}&from={max}", max = u64::MAX)).await;
+    assert_eq!((page.status, page.position()), (StatusCode::OK, Some(1)));
+}
+
+#[tokio::test]
+async fn a_turn_stands_still_with_the_sale() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    browser.called().await;
+    s.pause("A minute, please.").await;
+    let page = browser.get("").await;
+    assert_eq!((page.face(), page.buttons().len(), page.position()), ("paused-turn", 0, None));
+    let (_, body) = page.sections()[0];
+    assert!(body.contains("A minute, please.") && body.contains("It is your turn, and it is kept."), "{body}");
+    assert!(page.html.contains("<li data-step=\"2\" aria-current=\"step\">"));
+    s.resume().await;
+    assert_eq!(browser.get("").await.face(), "called");
+}
+
+#[tokio::test]
+async fn who_is_not_in_line_when_all_is_sold_is_led_on_first() {
+    let s = stage(&[]).await;
+    s.line.report_stock(&s.drop, Stock { capacity: 5, held: 0, sold: 5 }).await.unwrap();
+    let browser = s.browser();
+    let page = loop {
+        let page = browser.get("").await;
+        if page.face() == "sold_out" {
+            break page;
+        }
+    };
+    assert!(page.html.contains("id=\"join-now\" hidden") && page.html.contains("id=\"join-sold-out\">"));
+    browser.press("join").await;
+    let page = browser.get("").await;
+    assert!(page.html.contains("id=\"what-next\" hidden") && !page.html.contains("id=\"sign-in\" hidden"));
 }
 
 #[tokio::test]

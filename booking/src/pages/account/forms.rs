@@ -1,11 +1,15 @@
 //! Signing in and signing up on one page: what the forms send, and how they come back when something does not fit.
 
+use admission::{ids::DropId, presented};
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
-use shared::pages::{self, Site};
+use shared::{
+    http::cookies,
+    pages::{self, Site},
+};
 
 use crate::{accounts::Unfit, app::App};
 
@@ -74,6 +78,9 @@ pub(super) struct Forms {
     site: Site,
     next: Option<String>,
     entered: Entered,
+    /// In the line that the fan comes from.
+    has_place: bool,
+    mails: bool,
     /// The session has ended.
     pub(super) is_over: bool,
     pub(super) sign_in_fault: Option<&'static str>,
@@ -81,9 +88,17 @@ pub(super) struct Forms {
 }
 
 impl Forms {
-    pub(super) fn new(app: &App, next: Option<String>, entered: Entered) -> Self {
-        let site = app.site.clone();
-        Self { site, next, entered, is_over: false, sign_in_fault: None, sign_up_fault: None }
+    pub(super) fn new(app: &App, headers: &HeaderMap, next: Option<String>, entered: Entered) -> Self {
+        Self {
+            site: app.site.clone(),
+            has_place: next.as_deref().is_some_and(|next| has_place(headers, next)),
+            next,
+            entered,
+            mails: app.notifier.sends_mail(),
+            is_over: false,
+            sign_in_fault: None,
+            sign_up_fault: None,
+        }
     }
 
     pub(super) fn page(&self, status: StatusCode) -> Response {
@@ -98,8 +113,10 @@ impl Forms {
     /// Where the fan was, in words; nothing where there is nothing to be afraid of.
     fn reassurance(&self) -> Option<&'static str> {
         let next = self.next.as_deref()?;
-        if next.starts_with("/queue/") {
+        if next.starts_with("/queue/") && self.has_place {
             Some("You keep your place in line. You come straight back to it.")
+        } else if next.starts_with("/queue/") {
+            Some("You come straight back to the line. You have no place in it yet: press the button there.")
         } else if next.starts_with("/e/") || next.starts_with("/drops/") {
             Some("You keep your place in line, and your turn. You come straight back to the seats.")
         } else if next.starts_with("/checkout/") {
@@ -108,4 +125,10 @@ impl Forms {
             None
         }
     }
+}
+
+/// Whether the browser carries a place in the line of this path.
+fn has_place(headers: &HeaderMap, next: &str) -> bool {
+    let drop = next.strip_prefix("/queue/").and_then(|rest| DropId::parse(rest.split('?').next()?));
+    drop.is_some_and(|drop| cookies::get(headers, &presented::pass_cookie(&drop)).is_some())
 }

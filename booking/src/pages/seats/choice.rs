@@ -18,6 +18,8 @@ pub(super) struct Choice {
     pub(super) tier: Option<String>,
     /// Made with the page, so that pressing twice is asking once.
     pub(super) key: Option<String>,
+    /// Comes back from signing in.
+    pub(super) signed_in: bool,
 }
 
 impl Choice {
@@ -34,6 +36,7 @@ impl Choice {
                 "seats" => value.split(',').filter(|label| knows(label)).for_each(|label| choice.add(label.to_owned())),
                 "zone" => choice.zone = Some(value),
                 "best" => choice.best = true,
+                "signed-in" => choice.signed_in = true,
                 "quantity" => choice.quantity = value.parse().ok(),
                 "tier" => choice.tier = Some(value),
                 "key" => choice.key = Some(value),
@@ -62,6 +65,7 @@ impl Choice {
             query.extend(value.as_ref().map(|value| format!("{name}={}", encode(value))));
         }
         query.extend(self.quantity.map(|quantity| format!("quantity={quantity}")));
+        query.extend(self.signed_in.then(|| "signed-in=1".to_owned()));
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         format!("/e/{event_id}/seats{query}")
     }
@@ -85,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_choice_survives_the_way_through_an_address() {
-        let mut choice = read("seats=A-2&seats=A+3&seats=%C3%84%261&zone=left&tier=x&quantity=3");
+        let mut choice = read("seats=A-2&seats=A+3&seats=%C3%84%261&zone=left&tier=x&quantity=3&signed-in=1");
         let path = choice.path(Uuid::nil());
         assert!(shared::pages::local_path(&path).is_some(), "{path}");
         assert_eq!(read(path.split_once('?').unwrap().1), choice);

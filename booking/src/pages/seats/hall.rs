@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     pages::words,
     seats::{
         plan::{Plan, Zone},
-        snapshot::{Snapshot, Status},
+        snapshot::Snapshot,
     },
 };
 
@@ -26,7 +25,6 @@ pub(super) struct Hall {
     pub(super) plan: Option<Arc<Plan>>,
     pub(super) tiers: Vec<Tier>,
     pub(super) currency: String,
-    packed: Vec<u8>,
 }
 
 /// A price, in the layout's order.
@@ -89,19 +87,12 @@ impl Hall {
             Some(path) => Some(app.plans.of(&app.pool, &app.layouts, path).await?),
             None => None,
         };
-        // our own encoding: it decodes
-        let packed = STANDARD.decode(&snapshot.statuses).unwrap_or_default();
         let tiers = tiers(details, &available);
-        Ok(Self { snapshot, plan, tiers, currency: event.currency.clone(), packed })
+        Ok(Self { snapshot, plan, tiers, currency: event.currency.clone() })
     }
 
     pub(super) fn money(&self, amount: i64) -> String {
         words::money(amount, &self.currency)
-    }
-
-    pub(super) fn is_free(&self, ordinal: u32) -> bool {
-        let byte = self.packed.get(ordinal as usize / 4).copied().unwrap_or(u8::MAX);
-        byte >> (ordinal % 4 * 2) & 0b11 == Status::Available as u8
     }
 
     fn tier(&self, id: &str) -> Option<&Tier> {
@@ -140,7 +131,8 @@ impl Hall {
             let ordinal = plan.ordinal(label)? as usize;
             plan.zones.iter().find(|zone| zone.rows.iter().any(|row| row.seats.contains(&ordinal)))
         };
-        let free = || plan.zones.iter().find(|zone| self.left(zone) > 0);
+        let left = self.snapshot.left_by_zone(plan);
+        let free = || plan.zones.iter().zip(left).find(|(_, left)| **left > 0).map(|(zone, _)| zone);
         asked
             .and_then(|id| plan.zone(id))
             .or_else(|| of_seat(chosen.first()?))
@@ -149,7 +141,8 @@ impl Hall {
     }
 
     pub(super) fn zones(&self, shown: Option<&Zone>) -> Vec<ZoneLine> {
-        let line = |zone: &Zone| {
+        let Some(plan) = &self.plan else { return Vec::new() };
+        let line = |(zone, left): (&Zone, &usize)| {
             let tiers: Vec<&Tier> = zone.tiers.iter().filter_map(|tier| self.tier(tier)).collect();
             let lowest = tiers.iter().map(|tier| tier.amount).min().unwrap_or_default();
             let several = tiers.iter().any(|tier| tier.amount != lowest);
@@ -158,16 +151,11 @@ impl Hall {
                 name: zone.name.clone(),
                 price: if several { format!("from {}", self.money(lowest)) } else { self.money(lowest) },
                 colours: tiers.iter().map(|tier| tier.colour).collect(),
-                left: self.left(zone),
+                left: *left,
                 is_shown: shown.is_some_and(|shown| shown.id == zone.id),
             }
         };
-        self.plan.as_ref().map(|plan| plan.zones.iter().map(line).collect()).unwrap_or_default()
-    }
-
-    fn left(&self, zone: &Zone) -> usize {
-        let seats = zone.rows.iter().flat_map(|row| row.seats.clone());
-        seats.filter(|seat| u32::try_from(*seat).is_ok_and(|seat| self.is_free(seat))).count()
+        plan.zones.iter().zip(self.snapshot.left_by_zone(plan)).map(line).collect()
     }
 
     pub(super) fn rows(&self, zone: &Zone, chosen: &[String]) -> Vec<RowLine> {
@@ -187,10 +175,9 @@ impl Hall {
     }
 
     fn seat(&self, ordinal: usize, chosen: &HashMap<&str, ()>) -> Option<SeatLine> {
-        let ordinal = u32::try_from(ordinal).ok()?;
-        let seat = self.plan.as_ref()?.seat(ordinal)?;
+        let seat = self.plan.as_ref()?.seat(u32::try_from(ordinal).ok()?)?;
         let tier = self.tier(&seat.tier);
-        let is_free = self.is_free(ordinal);
+        let is_free = self.snapshot.is_free(ordinal);
         Some(SeatLine {
             label: seat.seat.clone(),
             number: seat.number,

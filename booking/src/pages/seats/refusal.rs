@@ -20,8 +20,10 @@ pub(super) enum Step {
     /// On this page.
     #[default]
     Here,
-    /// Into the line, again or for the first time.
-    Line,
+    /// To the fan's place in line, which knows better than this page whether the turn still runs.
+    Turn,
+    /// To what was bought with the turn, or into the line again.
+    Used,
     /// What the account has.
     Account,
     Event,
@@ -67,10 +69,10 @@ pub(super) fn words(error: &Error) -> Option<Notice> {
             notice("info", "Not on sale", "There are no tickets to be had for this event now.", Step::Event)
         }
         Error::PlaceEnded => notice(
-            "warn",
-            "This turn is used up",
-            "You have bought with it, or given it up. For more tickets, join the line again.",
-            Step::Line,
+            "info",
+            "You have used this turn",
+            "What you bought with it stands under your bookings. For more tickets, join the line again.",
+            Step::Used,
         ),
         Error::PlaceBound(_) => notice(
             "warn",
@@ -81,17 +83,27 @@ pub(super) fn words(error: &Error) -> Option<Notice> {
         ),
         Error::Admission(TokenError::Expired) => notice(
             "warn",
-            "Your time to choose is over",
-            "Others have had their turn meanwhile. Join the line again to get another one.",
-            Step::Line,
+            "Your time to choose seems to be over",
+            "If the sale was paused meanwhile, your turn goes on for as long.",
+            Step::Turn,
         ),
         Error::AdmissionMissing | Error::Admission(_) | Error::VisitorMismatch | Error::AdmissionWrongDrop => notice(
             "info",
             "It is not your turn",
-            "You can look at all seats. To take some, join the line; this page opens when it is your turn.",
-            Step::Line,
+            "You can look at all seats. To take some, your turn in line has to have come.",
+            Step::Turn,
         ),
         _ => None,
+    }
+}
+
+/// For who pressed the button, and had to sign in before it could be done.
+pub(super) fn press_once_more() -> Notice {
+    Notice {
+        kind: "info",
+        title: "You are signed in",
+        text: "Nothing is held yet. What you chose is still chosen: press Hold once more.".to_owned(),
+        step: Step::Here,
     }
 }
 
@@ -106,6 +118,6 @@ mod tests {
         let two = words(&Error::SeatsTaken { seats: vec!["A-1".to_owned(), "A-2".to_owned()] }).unwrap();
         assert!(two.text.starts_with("Seats A-1, A-2 have"), "{two:?}");
         assert_eq!(words(&Error::Internal(anyhow::anyhow!("row 7"))), None);
-        assert_eq!(words(&Error::Admission(TokenError::Expired)).unwrap().step, Step::Line);
+        assert_eq!(words(&Error::Admission(TokenError::Expired)).unwrap().step, Step::Turn);
     }
 }

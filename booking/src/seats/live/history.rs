@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use crate::seats::snapshot::Snapshot;
@@ -21,8 +20,6 @@ type Change = (u32, u8);
 /// Seats as they stand, and how they came to stand so.
 pub(crate) struct State {
     pub(crate) snapshot: Arc<Snapshot>,
-    /// Two bits a seat.
-    packed: Vec<u8>,
     steps: VecDeque<Arc<Step>>,
     kept: usize,
 }
@@ -37,16 +34,17 @@ struct Step {
 
 impl State {
     pub(crate) fn first(snapshot: Arc<Snapshot>) -> Self {
-        Self { packed: unpack(&snapshot), snapshot, steps: VecDeque::new(), kept: 0 }
+        Self { snapshot, steps: VecDeque::new(), kept: 0 }
     }
 
     /// The state after this one. Another epoch or number of seats begins a new history.
     pub(crate) fn next(&self, snapshot: Arc<Snapshot>) -> Self {
-        let packed = unpack(&snapshot);
-        if packed.len() != self.packed.len() || epoch(&snapshot.version) != epoch(&self.snapshot.version) {
+        if snapshot.packed.len() != self.snapshot.packed.len()
+            || epoch(&snapshot.version) != epoch(&self.snapshot.version)
+        {
             return Self::first(snapshot);
         }
-        let changes = differences(&self.packed, &packed);
+        let changes = differences(&self.snapshot.packed, &snapshot.packed);
         let body = delta(&snapshot.version, &changes);
         let mut steps = self.steps.clone();
         let mut kept = self.kept + changes.len();
@@ -55,7 +53,7 @@ impl State {
             let Some(oldest) = steps.pop_front() else { break };
             kept -= oldest.changes.len();
         }
-        Self { snapshot, packed, steps, kept }
+        Self { snapshot, steps, kept }
     }
 
     /// The delta that leads from `version` here; `None` when only a snapshot does.
@@ -78,11 +76,6 @@ fn epoch(version: &str) -> Option<&str> {
     version.split_once('-').map(|(epoch, _)| epoch)
 }
 
-fn unpack(snapshot: &Snapshot) -> Vec<u8> {
-    // our own encoding: it decodes
-    STANDARD.decode(&snapshot.statuses).unwrap_or_default()
-}
-
 /// Both of the same length, four seats a byte, the first in the lowest bits.
 fn differences(before: &[u8], after: &[u8]) -> Vec<Change> {
     let changed = before.iter().zip(after).enumerate().filter(|(_, (before, after))| before != after);
@@ -102,12 +95,7 @@ mod tests {
     use crate::seats::snapshot::Counts;
 
     fn snapshot(version: &str, packed: &[u8]) -> Arc<Snapshot> {
-        Arc::new(Snapshot {
-            version: version.to_owned(),
-            layout: None,
-            statuses: STANDARD.encode(packed),
-            counts: Counts::default(),
-        })
+        Arc::new(Snapshot::new(version.to_owned(), None, packed.to_vec(), Counts::default()))
     }
 
     #[test]

@@ -1,16 +1,24 @@
 //! Paying through the pages, without scripts, to the ticket in the hand.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::lifecycle::Lifecycle;
 
 use super::browser::{Browser, Page, fields};
-use crate::fixture::{Fixture, Sale};
+use crate::{
+    fixture::{Fixture, Sale},
+    purchase::provider::{Fault, Provider},
+};
 
 /// Nobody settles but the fan's own requests: no webhook is believed and no background job takes a step.
 async fn alone() -> Fixture {
+    alone_with(json!({})).await
+}
+
+async fn alone_with(limits: Value) -> Fixture {
     let stopped = Lifecycle::new();
     stopped.stop();
-    Fixture::with_jobs(json!({ "stripe": { "webhook_secret": "whsec_another" } }), stopped).await
+    let settings = json!({ "stripe": { "webhook_secret": "whsec_another" }, "limits": limits });
+    Fixture::with_jobs(settings, stopped).await
 }
 
 /// Holds two seats; the path of the checkout.
@@ -62,13 +70,15 @@ async fn the_bank_asks_and_leads_back() {
 
     let back = Browser::new(&fixture).post(&bank, &fields(&[("outcome", "fail")])).await.location();
     let back = back.strip_prefix("http://onsale.test").expect("the shop");
-    let refused = fan.get(back).await;
+    let back = fan.get(back).await.location();
+    assert!(!back.contains("secret") && back.starts_with(&path), "nothing of the provider's in the history: {back}");
+    let refused = fan.get(&back).await;
     assert!(refused.text.contains("did not approve") && refused.text.contains("Pay $20.00"), "{}", refused.text);
 
     assert_eq!(pay(&fan, &path, "bank").await.status, 200);
     let back = Browser::new(&fixture).post(&bank, &fields(&[("outcome", "approve")])).await.location();
     let back = back.strip_prefix("http://onsale.test").expect("the shop");
-    let waiting = fan.get(back).await;
+    let waiting = fan.get(&fan.get(back).await.location()).await;
     assert!(
         waiting.text.contains("Confirming with your bank") || waiting.text.contains("You have it"),
         "{}",
@@ -139,8 +149,8 @@ async fn at_the_real_provider_cards_are_typed_into_its_own_fields() {
     let sale = fixture.on_sale(1, 4).await;
     let fan = Browser::admitted(&fixture, &sale).await;
     let path = held(&fan, &sale).await;
-    // the same stores, asked by a process that is set to the real provider
-    let real = fixture.beside(json!({ "stripe": { "api_base": "https://api.stripe.com" } })).await;
+    // the same stores, asked by a process that knows of no test cards, however it reaches the provider
+    let real = fixture.beside(json!({ "stripe": { "test_cards": false } })).await;
     let page = fan.get(&format!("{real}{path}")).await;
     assert!(page.text.contains(r#"data-script="https://js.stripe.com/"#), "{}", page.text);
     assert!(page.text.contains(r#"data-secret="pi_"#) && page.text.contains("<noscript>"), "{}", page.text);
@@ -149,4 +159,62 @@ async fn at_the_real_provider_cards_are_typed_into_its_own_fields() {
     assert!(policy.contains("https://js.stripe.com") && policy.contains("https://hooks.stripe.com"), "{policy}");
     let forged = fan.post(&format!("{real}{path}"), &fields(&[("do", "pay"), ("card", "approves")])).await;
     assert_eq!(forged.status, 422, "no card of ours there");
+}
+
+#[tokio::test]
+async fn while_the_bank_decides_a_page_loaded_again_says_so() {
+    let (fixture, provider) = Provider::before(alone().await).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let fan = Browser::admitted(&fixture, &sale).await;
+    let path = held(&fan, &sale).await;
+    let intent: String = sqlx::query_scalar("SELECT intent_id FROM payment_attempts")
+        .fetch_one(&fixture.world.pool)
+        .await
+        .expect("an intent");
+    let metadata = json!({ "booking_id": path.rsplit('/').next().unwrap() });
+    let processing =
+        json!({ "id": intent, "status": "processing", "amount": 2_000, "currency": "usd", "metadata": metadata });
+    provider.spoil("/confirm", Fault::Answers(processing.clone()));
+    provider.spoil(intent.leak(), Fault::Answers(processing));
+    let waiting = pay(&fan, &path, "approves").await.location();
+    for _ in 0..2 {
+        let page = fan.get(&waiting).await;
+        assert!(page.text.contains("Confirming with your bank"), "{}", page.text);
+        assert!(!page.text.contains("Pay $20.00"), "a second payment is not asked for");
+    }
+}
+
+#[tokio::test]
+async fn who_is_held_back_can_still_pay() {
+    let once = json!({ "per_minute": 1, "burst": 1 });
+    // by address, and by account
+    for limits in [json!({ "checkout": once }), json!({ "confirm": once })] {
+        let fixture = alone_with(limits).await;
+        let sale = fixture.on_sale(1, 4).await;
+        let fan = Browser::admitted(&fixture, &sale).await;
+        let path = held(&fan, &sale).await;
+        assert_eq!(pay(&fan, &path, "declined").await.status, 402);
+        let held_back = pay(&fan, &path, "approves").await;
+        assert_eq!(held_back.status, 429);
+        assert!(held_back.headers.contains_key("retry-after"));
+        for part in ["Too many payments", "Nothing was charged", "Pay $20.00"] {
+            assert!(held_back.text.contains(part), "{part}: {}", held_back.text);
+        }
+        let looking = fan.post(&path, &fields(&[("do", "check")])).await.location();
+        assert!(fan.get(&looking).await.text.contains("Confirming with your bank"), "looking again needs no provider");
+    }
+}
+
+#[tokio::test]
+async fn who_chose_others_is_told_of_the_seats_that_were_held() {
+    let fixture = alone().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let fan = Browser::admitted(&fixture, &sale).await;
+    let path = held(&fan, &sale).await;
+    let words = "You were holding these seats already.";
+    let page = fan.get(&format!("{path}?held=already")).await;
+    assert!(page.text.contains(words) && page.text.contains("give them back to choose others"), "{}", page.text);
+    assert!(!fan.get(&path).await.text.contains(words));
+    assert_eq!(fan.post(&path, &fields(&[("do", "cancel")])).await.location(), path);
+    assert!(!fan.get(&format!("{path}?held=already")).await.text.contains(words), "nothing is held");
 }

@@ -1,5 +1,6 @@
 //! Seat choice as a browser without scripts does it, and the live map.
 
+use admission::drops;
 use serde_json::Value;
 
 use super::browser::{Browser, fields};
@@ -36,18 +37,21 @@ async fn pressing_twice_holds_once_and_taken_seats_leave_the_others_chosen() {
     let path = seats_of(&sale);
     let (first, second) = tokio::join!(one.post(&path, &wish), one.post(&path, &wish));
     let again = one.post(&seats_of(&sale), &wish).await;
-    assert_eq!((first.status, again.status), (303, 303), "{}", first.text);
-    assert!(second.status == 303 || second.status == 409, "{}", second.text);
-    assert_eq!(first.location(), again.location());
+    // whichever came second, and whether the first was done by then or not
+    assert_eq!((first.location(), second.location()), (again.location(), again.location()));
+    assert!(!again.location().contains('?'), "these are the seats asked for: {}", again.location());
     let bookings: i64 =
         sqlx::query_scalar("SELECT count(*) FROM bookings").fetch_one(&fixture.world.pool).await.unwrap();
     assert_eq!(bookings, 1);
 
-    // another choice on the same page leads to what is held already
-    let anew = one.post(&seats_of(&sale), &fields(&[("key", &key), ("seats", "B-1")])).await;
-    assert_eq!(anew.location(), first.location());
+    // another choice leads to what is held already, and says so: be it free or their own
+    for (key, seat) in [(key.as_str(), "B-1"), ("new", "B-1"), ("new", "A-1")] {
+        let anew = one.post(&seats_of(&sale), &fields(&[("key", key), ("seats", seat)])).await;
+        assert_eq!(anew.location(), format!("{}?held=already", first.location()));
+    }
     let open = one.get(&seats_of(&sale)).await;
     assert!(open.text.contains("You are holding seats already"), "{}", open.text);
+    assert!(open.text.contains(&format!(r#"href="{}""#, first.location())) && !open.text.contains("<form"));
 
     let key = other.get(&seats_of(&sale)).await.field("key");
     let late = other.post(&seats_of(&sale), &fields(&[("key", &key), ("seats", "A-2"), ("seats", "A-3")])).await;
@@ -78,6 +82,71 @@ async fn the_best_seats_come_without_a_list() {
 }
 
 #[tokio::test]
+async fn seats_held_while_the_provider_is_away_are_not_lost() {
+    let fixture = Fixture::start().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let fan = Browser::admitted(&fixture, &sale).await;
+    // the same stores, asked by a process whose provider nobody answers for
+    let gone = crate::fixture::listen().local_addr().expect("bound");
+    let away = fixture.beside(serde_json::json!({ "stripe": { "api_base": format!("http://{gone}") } })).await;
+    let wish = fields(&[("key", "k"), ("seats", "A-1"), ("seats", "A-2")]);
+    let held = fan.post(&format!("{away}{}", seats_of(&sale)), &wish).await;
+    let page = fan.get(&held.location()).await;
+    assert!(page.text.contains("Row A, seat 1") && page.text.contains("Row A, seat 2"), "{}", page.text);
+    assert!(!held.location().contains('?'), "these are the seats asked for: {}", held.location());
+}
+
+#[tokio::test]
+async fn who_is_inside_when_the_drop_ends_may_finish() {
+    let fixture = Fixture::with(serde_json::json!({ "availability_ms": 1 })).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (inside, other) = (Browser::admitted(&fixture, &sale).await, Browser::admitted(&fixture, &sale).await);
+    drops::end(&fixture.world.pool, &fixture.app.line, &sale.drop, "test").await.unwrap();
+    let path = seats_of(&sale);
+    let page = inside.get(&path).await;
+    assert!(page.text.contains("Hold these seats"), "{}", page.text);
+    let wish = fields(&[("key", &page.field("key")), ("seats", "A-1")]);
+    assert!(inside.post(&path, &wish).await.location().starts_with("/checkout/"));
+
+    let outside = Browser::signed_in(&fixture).await;
+    for page in [outside.get(&path).await, outside.post(&path, &wish).await] {
+        assert!(page.text.contains("not on sale") && !page.text.contains("/queue/"), "{}", page.text);
+    }
+    fixture.clock.advance(std::time::Duration::from_secs(1_000));
+    assert_eq!(other.post(&path, &wish).await.status, 409, "until their turn ends");
+}
+
+#[tokio::test]
+async fn a_turn_that_bought_is_used_up() {
+    let fixture = Fixture::start().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let fan = Browser::admitted(&fixture, &sale).await;
+    let path = seats_of(&sale);
+    let held = fan.post(&path, &fields(&[("key", "k"), ("seats", "A-1")])).await.location();
+    assert_eq!(fan.post(&held, &fields(&[("do", "pay"), ("card", "approves")])).await.status, 303);
+    let page = fan.get(&path).await;
+    assert!(page.text.contains("You have used this turn") && page.text.contains("See my bookings"), "{}", page.text);
+    assert!(page.text.contains(&format!(r#"href="/queue/{}""#, sale.drop)), "{}", page.text);
+    assert!(!page.text.contains("<form") && !page.text.contains("data-countdown"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn nothing_left_is_said_instead_of_offered() {
+    let fixture = Fixture::with(serde_json::json!({ "availability_ms": 1 })).await;
+    let sale = fixture.on_sale(1, 2).await;
+    let (one, other) = (Browser::admitted(&fixture, &sale).await, Browser::admitted(&fixture, &sale).await);
+    sqlx::query("UPDATE events SET layout_hash = NULL").execute(&fixture.world.pool).await.unwrap();
+    let wish = fields(&[("key", "k"), ("best", "1"), ("quantity", "2")]);
+    let held = one.post(&seats_of(&sale), &wish).await.location();
+    let path = seats_of(&sale);
+    let page = other.get(&path).await;
+    assert!(page.text.contains("Look again") && !page.text.contains("Hold these"), "{}", page.text);
+    assert_eq!(one.post(&held, &fields(&[("do", "pay"), ("card", "approves")])).await.status, 303);
+    let page = other.get(&path).await;
+    assert!(page.text.contains("Sold out") && !page.text.contains("Hold these"), "{}", page.text);
+}
+
+#[tokio::test]
 async fn only_who_was_let_in_buys() {
     let fixture = Fixture::start().await;
     let (sale, elsewhere) = (fixture.on_sale(1, 4).await, fixture.on_sale(1, 4).await);
@@ -104,7 +173,8 @@ async fn only_who_was_let_in_buys() {
     // the turn is over
     fixture.clock.advance(std::time::Duration::from_secs(1_000));
     let late = owner.post(&path, &wish).await;
-    assert!(late.status == 401 && late.text.contains("Your time to choose is over"), "{}", late.text);
+    assert!(late.status == 401 && late.text.contains("See whether your turn still runs"), "{}", late.text);
+    assert!(owner.get(&path).await.text.contains("See whether your turn still runs"));
     assert!(late.text.contains(&format!(r#"href="/queue/{}""#, sale.drop)));
     let bookings: i64 =
         sqlx::query_scalar("SELECT count(*) FROM bookings").fetch_one(&fixture.world.pool).await.unwrap();
@@ -121,8 +191,12 @@ async fn signing_in_on_the_way_keeps_the_choice() {
     let sent = fan.post(&seats_of(&sale), &wish).await;
     let next =
         form_urlencoded::parse(sent.location().split_once('?').unwrap().1.as_bytes()).next().unwrap().1.into_owned();
-    assert_eq!(next, format!("{}?seats=A-1,B-2", seats_of(&sale)));
+    assert_eq!(next, format!("{}?seats=A-1,B-2&signed-in=1", seats_of(&sale)));
     let back = fan.get(&next).await;
+    assert!(!back.text.contains("You are signed in"), "not yet: {}", back.text);
+    let fan = Browser::admitted(&fixture, &sale).await;
+    let back = fan.get(&next).await;
+    assert!(back.text.contains("Nothing is held yet"), "{}", back.text);
     assert!(back.checked("A-1") && back.checked("B-2") && !back.checked("A-2"), "{}", back.text);
     assert!(back.text.contains("$20.00"), "the total: {}", back.text);
 
@@ -183,6 +257,34 @@ async fn without_room_a_stream_is_asked_to_come_back() {
 }
 
 #[tokio::test]
+async fn only_what_is_on_sale_is_watched_and_not_without_end() {
+    let fixture = Fixture::with(serde_json::json!({ "seats_watched_max": 1, "streams_per_address_max": 2 })).await;
+    let still = async |event: uuid::Uuid| {
+        let mut stream = Stream::open(&fixture, &format!("/events/{event}/seats/stream"), None).await;
+        let (first, bye) = (stream.next().await, stream.next().await);
+        assert_eq!((first.name.as_str(), bye.name.as_str()), ("snapshot", "bye"));
+        assert_eq!(bye.data["retry_after_s"], 30);
+        assert!(stream.ended().await);
+    };
+    still(fixture.event(1, 2).await).await; // in no drop
+    let over = fixture.on_sale(1, 2).await;
+    drops::end(&fixture.world.pool, &fixture.app.line, &over.drop, "test").await.unwrap();
+    still(over.event_id).await;
+
+    let (sale, other) = (fixture.on_sale(1, 2).await, fixture.on_sale(1, 2).await);
+    let path = format!("/events/{}/seats/stream", sale.event_id);
+    let mut watching = Stream::open(&fixture, &path, None).await;
+    assert_eq!(watching.next().await.name, "snapshot");
+    still(other.event_id).await; // one too many to watch
+    let _second = Stream::open(&fixture, &path, None).await;
+    assert_eq!(Stream::open(&fixture, &path, None).await.next().await.name, "bye", "one too many of this address");
+    let fan = Browser::admitted(&fixture, &sale).await;
+    let held = fan.post(&seats_of(&sale), &fields(&[("key", "k"), ("seats", "A-1")])).await;
+    assert_eq!(held.status, 303);
+    assert_eq!(watching.next().await.name, "delta", "who is watching sees it");
+}
+
+#[tokio::test]
 async fn a_stopping_process_says_bye() {
     let jobs = shared::lifecycle::Lifecycle::new();
     let fixture = Fixture::with_jobs(serde_json::json!({}), jobs.clone()).await;
@@ -222,6 +324,11 @@ impl Stream {
 
     /// The next event; comments are passed over.
     async fn next(&mut self) -> Frame {
+        let reading = tokio::time::timeout(std::time::Duration::from_secs(20), self.read_next());
+        reading.await.expect("an event in time")
+    }
+
+    async fn read_next(&mut self) -> Frame {
         loop {
             if let Some((frame, rest)) = self.read.split_once("\n\n") {
                 let field = |name: &str| {
@@ -235,8 +342,7 @@ impl Stream {
                 }
                 continue;
             }
-            let more = tokio::time::timeout(std::time::Duration::from_secs(20), self.response.chunk());
-            let more = more.await.expect("an event in time").expect("the stream is well").expect("the stream goes on");
+            let more = self.response.chunk().await.expect("the stream is well").expect("the stream goes on");
             self.read.push_str(std::str::from_utf8(&more).expect("text"));
         }
     }

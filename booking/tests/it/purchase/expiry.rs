@@ -176,8 +176,11 @@ pub(super) async fn with_provider(mut fixture: Fixture, api_base: String) -> Fix
     fixture
 }
 
-/// What a second booking process over the same world is given.
+/// What a second booking process over the same world is given. Its background jobs take no step: they would
+/// do what the test means to do, at a time of their own.
 fn second(fixture: &Fixture) -> Deps {
+    let stopped = Lifecycle::new();
+    stopped.stop();
     Deps {
         pool: fixture.world.pool.clone(),
         redis: fixture.world.redis.clone(),
@@ -185,7 +188,7 @@ fn second(fixture: &Fixture) -> Deps {
         clock: fixture.clock.clone(),
         public_url: crate::fixture::ISSUER.to_owned(),
         site: shared::testing::site(vec![booking::assets()]),
-        lifecycle: Lifecycle::new(),
+        lifecycle: stopped,
         data_dir: fixture.data_dir.path().join("second"),
     }
 }

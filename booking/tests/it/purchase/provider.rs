@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::*;
 
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// 500, once, and again for whoever comes with the same idempotency key: as the provider does it.
     Fails,
     /// This, once.
@@ -22,7 +22,7 @@ pub(super) enum Fault {
     Hangs,
 }
 
-pub(super) struct Provider {
+pub(crate) struct Provider {
     line: Arc<Line>,
     lifecycle: Lifecycle,
 }
@@ -44,7 +44,7 @@ struct Book {
 
 impl Provider {
     /// The same world behind a second booking process that pays through this provider.
-    pub(super) async fn before(fixture: Fixture) -> (Fixture, Provider) {
+    pub(crate) async fn before(fixture: Fixture) -> (Fixture, Provider) {
         let line = Arc::new(Line {
             http: fixture.http.clone(),
             sandbox_url: fixture.sandbox_url.clone(),
@@ -61,7 +61,7 @@ impl Provider {
     }
 
     /// The next request whose path ends so.
-    pub(super) fn spoil(&self, path_end: &'static str, fault: Fault) {
+    pub(crate) fn spoil(&self, path_end: &'static str, fault: Fault) {
         if matches!(fault, Fault::Hangs) {
             self.line.healthy.send_replace(false);
         }

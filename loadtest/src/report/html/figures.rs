@@ -14,6 +14,8 @@ use crate::{
 const POINTS_MOST: usize = 300;
 /// Rows of a table at most.
 const ROWS_MOST: usize = 24;
+/// A capacity so many times what was sold is left out of the drawing: beside it the sales would be a flat line.
+const CAPACITY_FAR: u64 = 3;
 
 /// Ready for the page.
 #[derive(Debug)]
@@ -142,17 +144,18 @@ fn sales(report: &Report, end_s: usize) -> Figure {
         points.push((end_s as f64, last as f64));
     }
     let ends = [(0.0, capacity as f64), (end_s as f64, capacity as f64)];
-    let marks = vec![
-        Mark::Area { runs: vec![points] },
-        Mark::Limit { points: ends.to_vec(), name: "capacity".to_owned(), above: true },
-    ];
+    let is_far = capacity > last * CAPACITY_FAR;
+    let mut marks = vec![Mark::Area { runs: vec![points] }];
+    if !is_far {
+        marks.push(Mark::Limit { points: ends.to_vec(), name: "capacity".to_owned(), above: true });
+    }
     let table = table(&["at", "sold"], end_s, |_, to| {
         let by_then = sold[..to.min(sold.len())].last().copied().unwrap_or(0);
         vec![words::count(by_then)]
     });
     let plot = over_time("sales", "Sales", &said, "tickets sold", end_s);
     // a hair above, so that the name of the limit has room
-    let most = last.max(capacity) as f64 * 1.05;
+    let most = if is_far { last } else { last.max(capacity) } as f64 * 1.05;
     figure(Plot { y: Axis::Count { most }, marks, ..plot }, said, table)
 }
 

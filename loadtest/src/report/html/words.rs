@@ -25,7 +25,7 @@ impl fmt::Display for Escaped<'_> {
 }
 
 /// 2804 → `2,804`.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -82,13 +82,15 @@ pub(super) fn moment(us: i64) -> String {
     }
 }
 
-/// Minor units, a hundred to one.
+/// Minor units, a hundred to one: `$12,345.50`, `35.00 CHF`.
 pub(super) fn money(minor: i64, currency: &str) -> String {
-    let whole = count(minor.unsigned_abs() / 100);
     let sign = if minor < 0 { "−" } else { "" };
-    match minor.unsigned_abs() % 100 {
-        0 => format!("{sign}{whole} {currency}"),
-        cents => format!("{sign}{whole}.{cents:02} {currency}"),
+    let amount = format!("{}.{:02}", count(minor.unsigned_abs() / 100), minor.unsigned_abs() % 100);
+    match currency {
+        "USD" => format!("{sign}${amount}"),
+        "EUR" => format!("{sign}€{amount}"),
+        "GBP" => format!("{sign}£{amount}"),
+        other => format!("{sign}{amount} {other}"),
     }
 }
 
@@ -106,7 +108,8 @@ mod tests {
         );
         assert_eq!([0.0, 0.01, 12.34, 100.0].map(percent), ["0.0 %", "under 0.1 %", "12.3 %", "100.0 %"]);
         assert_eq!(moment(1_795_233_600_000_000), "21 November 2026, 04:00 UTC");
-        assert_eq!([1_234_550, -500].map(|minor| money(minor, "USD")), ["12,345.50 USD", "−5 USD"]);
+        assert_eq!([1_234_550, -500].map(|minor| money(minor, "USD")), ["$12,345.50", "−$5.00"]);
+        assert_eq!(money(3_500, "CHF"), "35.00 CHF");
     }
 
     #[test]
