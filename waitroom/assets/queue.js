@@ -127,7 +127,7 @@ function tellDocument(told) {
     for (const time of root.querySelectorAll('time[data-field="opens-at"]')) time.dateTime = told.opens_at;
     tellLocally(root);
   }
-  if (face === "paused") write(root, "reason", told.reason ?? "");
+  if (told.state === "paused") write(root, "reason", told.reason ?? "");
   show(root, face);
   tellStep();
   tellTab();

@@ -40,9 +40,8 @@ pub(crate) async fn event(pool: &PgPool) -> Uuid {
     event
 }
 
-async fn api() -> Api {
-    let world = world().await;
-    let lifecycle = Lifecycle::new();
+/// The role over this world, as in production; where it listens.
+pub(crate) async fn serve_role(world: &World, lifecycle: &Lifecycle) -> String {
     let deps = Deps {
         pool: world.pool.clone(),
         redis: world.redis.clone(),
@@ -51,7 +50,13 @@ async fn api() -> Api {
         lifecycle: lifecycle.clone(),
         site: shared::testing::site(vec![admission::assets()]),
     };
-    let url = serve(admission::build(Settings::default(), deps).await.unwrap()).await;
+    serve(admission::build(Settings::default(), deps).await.unwrap()).await
+}
+
+async fn api() -> Api {
+    let world = world().await;
+    let lifecycle = Lifecycle::new();
+    let url = serve_role(&world, &lifecycle).await;
     let passwords = Passwords::new(&keyring());
     operators::add(&world.pool, &passwords, "Ops@Example.org", "correct horse".to_owned().into()).await.unwrap();
     let http = Client::new();

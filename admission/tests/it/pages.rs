@@ -1,7 +1,6 @@
 //! The operators' console, as a browser without scripts uses it.
 
 use admission::{
-    Deps, Settings,
     audit::{self, Entry},
     drops::{self, NewDrop, State},
     ids::DropId,
@@ -14,10 +13,10 @@ use reqwest::{Client, Response, StatusCode, header, redirect};
 use shared::{
     clock::Clock,
     lifecycle::Lifecycle,
-    testing::{World, keyring, serve, site, world},
+    testing::{World, keyring, world},
 };
 
-use crate::api::event;
+use crate::api::{event, serve_role};
 
 const EMAIL: &str = "ops@example.org";
 const PASSWORD: &str = "correct horse";
@@ -57,15 +56,7 @@ async fn desk() -> Desk {
 async fn empty_desk() -> Desk {
     let world = world().await;
     let lifecycle = Lifecycle::new();
-    let deps = Deps {
-        pool: world.pool.clone(),
-        redis: world.redis.clone(),
-        keyring: keyring(),
-        clock: Clock::system(),
-        lifecycle: lifecycle.clone(),
-        site: site(vec![admission::assets()]),
-    };
-    let url = serve(admission::build(Settings::default(), deps).await.unwrap()).await;
+    let url = serve_role(&world, &lifecycle).await;
     operators::add(&world.pool, &Passwords::new(&keyring()), EMAIL, PASSWORD.to_owned().into()).await.unwrap();
     let http = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
     Desk { world, url, http, cookie: String::new(), drop: DropId::parse("an-evening").unwrap(), lifecycle }

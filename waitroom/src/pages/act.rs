@@ -1,4 +1,5 @@
-//! `POST /queue/{drop}`: what a button of the waiting page does. Answers 303, always to a page.
+//! `POST /queue/{drop}`: what a button of the waiting page does. Answers 303 to a page; 307 to itself once, for who
+//! comes without a cookie.
 
 use admission::{
     ids::{DropId, VisitorSecret},
