@@ -11,7 +11,7 @@ use std::{fmt::Write as _, sync::Arc};
 use redis::{AsyncCommands as _, ScriptInvocation, Value};
 use shared::redis::Redis;
 
-pub use answer::{Change, Counts, DropState, EndReason, Joined, Notice, PlaceState, Released, Watched};
+pub use answer::{Change, Counts, DropState, EndReason, Face, Joined, Notice, Outcomes, PlaceState, Released, Watched};
 pub use batch::{BatchError, Batcher};
 
 use crate::{
@@ -193,6 +193,7 @@ impl Line {
             changes: answer::changes(&answer::next::<Vec<String>>(&mut parts, "changes")?),
             counts: answer::counts(&answer::next::<Vec<u64>>(&mut parts, "counts")?)?,
             pivots: answer::pivots(&answer::next::<Vec<u64>>(&mut parts, "pivots")?),
+            face: answer::face(&answer::next::<Vec<String>>(&mut parts, "face")?),
         };
         Ok((state, watched))
     }

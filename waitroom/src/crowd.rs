@@ -9,7 +9,7 @@ use std::{
 
 use admission::{
     ids::{DropId, OrderKey, Place},
-    line::{Change, Counts, DropState, Line, LineError, Watched},
+    line::{Change, Counts, DropState, Face, Line, LineError, Watched},
     position::Pivots,
 };
 use dashmap::{DashMap, Entry};
@@ -32,6 +32,7 @@ pub(crate) struct Tick {
     pub(crate) number: u64,
     pub(crate) drop: DropState,
     pub(crate) counts: Counts,
+    pub(crate) face: Face,
     pivots: Pivots,
     /// Fans a second the front moves by.
     pub(crate) speed: f64,
@@ -216,7 +217,8 @@ impl Watcher {
         let ticked = tick_due || watched.changes.contains(&Change::Drop);
         if ticked && !tick_due {
             // before anything is taken note of: should this fail, the changes are read again
-            watched.pivots = self.line.watch(&self.drop, None, true).await?.1.pivots;
+            let now = self.line.watch(&self.drop, None, true).await?.1;
+            (watched.pivots, watched.face) = (now.pivots, now.face);
         }
         let look_at_all = drop.epoch != self.epoch || watched.changes.contains(&Change::Gap);
         self.epoch = drop.epoch;
@@ -242,7 +244,7 @@ impl Watcher {
         let speed = self.speed.measure(drop.now, watched.counts.called_total, drop.rate_per_minute);
         if let Some(crowd) = self.crowd.upgrade() {
             let pivots = Pivots::new(watched.pivots, watched.counts.waiting);
-            let tick = Tick { number: self.number, drop, counts: watched.counts, pivots, speed };
+            let tick = Tick { number: self.number, drop, counts: watched.counts, face: watched.face, pivots, speed };
             crowd.ticks.send_replace(Arc::new(tick));
         }
     }

@@ -31,6 +31,10 @@ pub struct DropState {
     pub events: Vec<String>,
     /// The operators' latest word to the fans.
     pub notice: Option<Notice>,
+    /// Every ticket is held or sold, and some only held: nobody is called until one comes back.
+    pub covered: bool,
+    /// When the list for the draw closes; who joins later stands behind it. `None`: at the opening.
+    pub lobby_closes_at: Option<u64>,
 }
 
 /// A word from the operators to all fans of a drop.
@@ -105,13 +109,15 @@ pub enum PlaceState {
         reason: EndReason,
         given_up: bool,
     },
+    /// On another device now: the asker's visitor secret no longer holds it.
+    Moved,
 }
 
 impl PlaceState {
     /// The order key, where the place has one.
     pub fn key(&self) -> Option<OrderKey> {
         match *self {
-            Self::Unknown | Self::Lobby | Self::Drawing => None,
+            Self::Unknown | Self::Lobby | Self::Drawing | Self::Moved => None,
             Self::Waiting { key, .. }
             | Self::Called { key, .. }
             | Self::Lapsed { key }
@@ -160,6 +166,14 @@ pub enum Joined {
     Over,
 }
 
+/// How estimates turned out, in fans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, utoipa::ToSchema)]
+pub struct Outcomes {
+    pub early: u64,
+    pub right: u64,
+    pub late: u64,
+}
+
 /// Totals of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -177,6 +191,8 @@ pub struct Counts {
     pub capacity: u64,
     pub held: u64,
     pub sold: u64,
+    /// Fans admitted before, inside and after the interval they were shown.
+    pub estimates: Outcomes,
 }
 
 impl Counts {
@@ -203,6 +219,17 @@ pub struct Watched {
     pub counts: Counts,
     /// Rank from 0 and order key, ascending; empty unless asked for.
     pub pivots: Vec<(u64, OrderKey)>,
+    /// Read with the pivots.
+    pub face: Face,
+}
+
+/// What is public of a drop and seldom changes, as JSON; empty when there is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Face {
+    /// The draw: its rules, later its list, later its seed.
+    pub draw: String,
+    /// Name, colours and logo.
+    pub brand: String,
 }
 
 /// One step of the release loop.
@@ -259,6 +286,8 @@ fn drop_state(drop: &DropId, fields: &[String]) -> Result<DropState, LineError> 
         claim_us,
         grace_us,
         session_us,
+        covered,
+        lobby_closes_at,
     ] = fields
     else {
         return Err(LineError::Shape("header"));
@@ -280,6 +309,8 @@ fn drop_state(drop: &DropId, fields: &[String]) -> Result<DropState, LineError> 
         claim_window_s: seconds(claim_us)?,
         grace_s: seconds(grace_us)?,
         session_s: seconds(session_us)?,
+        covered: number(covered)? > 0,
+        lobby_closes_at: some(number(lobby_closes_at)?),
         events: serde_json::from_str(events).map_err(|_| LineError::Shape("events"))?,
         notice: if notice.is_empty() {
             None
@@ -322,8 +353,23 @@ pub(super) fn joined(fields: &[String]) -> Result<Joined, LineError> {
 }
 
 pub(super) fn counts(numbers: &[u64]) -> Result<Counts, LineError> {
-    let &[waiting, called, claims, active, lobby, granted_total, called_total, no_shows, shows, capacity, held, sold] =
-        numbers
+    let &[
+        waiting,
+        called,
+        claims,
+        active,
+        lobby,
+        granted_total,
+        called_total,
+        no_shows,
+        shows,
+        capacity,
+        held,
+        sold,
+        early,
+        right,
+        late,
+    ] = numbers
     else {
         return Err(LineError::Shape("counts"));
     };
@@ -340,6 +386,7 @@ pub(super) fn counts(numbers: &[u64]) -> Result<Counts, LineError> {
         capacity,
         held,
         sold,
+        estimates: Outcomes { early, right, late },
     })
 }
 
@@ -355,6 +402,13 @@ pub(super) fn changes(flat: &[String]) -> Vec<Change> {
 
 pub(super) fn pivots(flat: &[u64]) -> Vec<(u64, OrderKey)> {
     flat.chunks_exact(2).map(|pair| (pair[0], OrderKey(pair[1]))).collect()
+}
+
+pub(super) fn face(fields: &[String]) -> Face {
+    match fields {
+        [draw, brand] => Face { draw: draw.clone(), brand: brand.clone() },
+        _ => Face::default(),
+    }
 }
 
 pub(super) fn released(n: &[u64]) -> Result<Released, LineError> {

@@ -15,12 +15,20 @@
 //! | `records` | hash | place → what is known since its call (see prelude.lua) |
 //! | `changes` | stream | what waitrooms tell their fans; capped at 100,000 |
 //! | `accounts` | hash | account → place, where a drop lets an account join once |
+//! | `grants` | zset | place → number of its grant; what the keeper has to write down |
+//! | `moves` | hash | place → `generation:visitor hash` of who holds a moved place; `@place` of the holder's own → the moved one |
+//! | `codes` | hash | code that moves a place → `place:generation:until` (µs) |
+//! | `mails` | hash | place → sealed address to write to when it is called |
+//! | `face` | hash | `draw`, `brand` (JSON), read with the pivots; `logo`, `logo_type` |
+//! | `entrants` | string | the frozen list of the draw: places of 16 bytes, ascending |
 
 use crate::ids::DropId;
 
 /// In the order of `KEYS` in prelude.lua.
-const NAMES: [&str; 11] =
-    ["control", "lobby", "waiting", "called", "claims", "active", "ended", "bucket", "records", "changes", "accounts"];
+const NAMES: [&str; 17] = [
+    "control", "lobby", "waiting", "called", "claims", "active", "ended", "bucket", "records", "changes", "accounts",
+    "grants", "moves", "codes", "mails", "face", "entrants",
+];
 
 pub(super) fn all(prefix: &str, drop: &DropId) -> [String; NAMES.len()] {
     NAMES.map(|name| one(prefix, drop, name))

@@ -1,7 +1,8 @@
 -- What every script of a drop's line shares; it is put before each of them.
 --
 -- KEYS: 1 control, 2 lobby, 3 waiting, 4 called, 5 claims, 6 active, 7 ended, 8 bucket,
---       9 records, 10 changes, 11 accounts                       (see keys.rs for shapes)
+--       9 records, 10 changes, 11 accounts, 12 grants, 13 moves, 14 codes, 15 mails, 16 face, 17 entrants
+--       (see keys.rs for shapes)
 --
 -- Times are microseconds. `now` is Redis's clock, read once a run. Deadlines run in *drop time*:
 -- the clock minus all time spent paused, so that nothing lapses while a drop is paused.
@@ -9,6 +10,7 @@
 
 local CONTROL, LOBBY, WAITING, CALLED, CLAIMS, ACTIVE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local ENDED, BUCKET, RECORDS, CHANGES, ACCOUNTS = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local GRANTS, MOVES, CODES, MAILS, FACE, ENTRANTS = KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 
 local CHANGES_MAX = 100000 -- entries kept for the waitrooms to read; they read many times a second
 
@@ -36,6 +38,8 @@ local opens_at = int(control.opens_at)
 local is_open = opens_at > 0 and now >= opens_at
 local is_ended = int(control.ended_at) > 0
 local is_sold_out = int(control.sold_out) > 0
+-- every ticket is held or sold, and some are only held: they may come back
+local is_covered = int(control.covered) > 0
 
 local function changed(kind, place)
   redis.call('XADD', CHANGES, 'MAXLEN', '~', CHANGES_MAX, '*', 'k', kind, 'p', place or '')
@@ -126,7 +130,7 @@ local function header()
     control.ended_at or '0', control.sold_out or '0', control.rate or '0', control.max_active or '0',
     control.regather_until or '0', control.join_requires or 'none', control.events or '[]',
     control.notice or '', control.title or '', control.claim_us or '0', control.grace_us or '0',
-    control.session_us or '0',
+    control.session_us or '0', control.covered or '0', control.lobby_closes_at or '0',
   }
 end
 

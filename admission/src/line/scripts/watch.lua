@@ -1,12 +1,13 @@
 -- What a waitroom process reads for all its fans at once.
 --
 -- ARGV: 1 id of the last change seen ('$' to begin now), 2 '1' to include the pivots
--- Returns: {header, last change id, changes, counts, pivots}
+-- Returns: {header, last change id, changes, counts, pivots, face}
 --   changes: {kind, place, ...} oldest first, at most 5,000; {'gap', ''} when some were trimmed unseen
 --   counts: waiting, called, claims, active, lobby, granted, called ever, no-shows, shows,
---           capacity, held, sold
+--           capacity, held, sold, estimates that proved early, right, late
 --   pivots: {rank, order key, ...}: every rank below 100, then each at most 1 % beyond the last,
 --           and the end of the line; none while the lobby is being drawn
+--   face: {draw, brand}, JSON or '', with the pivots only
 -- {header} when restoring.
 
 if restoring then return { header() } end
@@ -31,6 +32,11 @@ else
 end
 
 local waiting = redis.call('ZCARD', WAITING)
+local face = {}
+if ARGV[2] == '1' then
+  local both = redis.call('HMGET', FACE, 'draw', 'brand')
+  face = { both[1] or '', both[2] or '' }
+end
 local pivots = {}
 if ARGV[2] == '1' and waiting > 0 and not (is_open and redis.call('ZCARD', LOBBY) > 0) then
   local front = redis.call('ZRANGE', WAITING, 0, 99, 'WITHSCORES')
@@ -53,6 +59,7 @@ return {
     waiting, redis.call('ZCARD', CALLED), redis.call('ZCARD', CLAIMS), redis.call('ZCARD', ACTIVE),
     redis.call('ZCARD', LOBBY), int(control.granted_total), int(control.called_total),
     int(control.noshows), int(control.shows), int(control.capacity), int(control.held), int(control.sold),
+    int(control.estimates_early), int(control.estimates_right), int(control.estimates_late),
   },
-  pivots,
+  pivots, face,
 }
