@@ -13,8 +13,8 @@ test: ## Everything, over real Redis and Postgres of its own
 check: ## Format, lints, licences, scripts, compose.yaml
 	@scripts/check.sh
 
-bench: ## The same under more pressure, and without staying up: FANS= (8000), RATE= (6000)
-	@FANS=$${FANS:-8000} RATE=$${RATE:-6000} ARRIVALS=$${ARRIVALS:-spike} STAY=no scripts/demo.sh $(ARGS)
+bench: ## Figures of this machine beside baselines of the same run: ONLY="streams crowd …" (scripts/bench.sh --help)
+	@scripts/bench.sh $(ONLY)
 
 pages: ## Pictures of every page into target/pages, with weights, axe's findings and first paints
 	@scripts/pages.sh

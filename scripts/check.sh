@@ -31,9 +31,9 @@ fi
 
 step "shell scripts"
 if command -v shellcheck >/dev/null 2>&1; then
-    shellcheck scripts/*.sh .ci/run
+    shellcheck scripts/*.sh scripts/bench/*.sh .ci/run
 else
-    for script in scripts/*.sh .ci/run; do sh -n "$script"; done
+    for script in scripts/*.sh scripts/bench/*.sh .ci/run; do sh -n "$script"; done
     skip "shellcheck is not installed; the scripts were only parsed"
 fi
 

@@ -1,14 +1,16 @@
 #!/bin/sh
 # Finds, or installs with apt or brew, what a private stack needs: redis-server (or valkey-server) and
-# PostgreSQL's server programs. With --tests also nginx, Chromium with its driver, and axe-core from the npm registry.
+# PostgreSQL's server programs. With --tests also nginx, Chromium with its driver, and axe-core from the npm registry;
+# with --bench nginx with the nchan module, the baseline of live streams.
 # Nothing is left running: packages are kept from starting servers of their own.
 set -eu
 
-tests=no
+tests=no bench=no
 for argument in "$@"; do
     case $argument in
         --tests) tests=yes ;;
-        *) echo "usage: scripts/setup.sh [--tests]" >&2; exit 2 ;;
+        --bench) bench=yes ;;
+        *) echo "usage: scripts/setup.sh [--tests] [--bench]" >&2; exit 2 ;;
     esac
 done
 
@@ -24,6 +26,9 @@ find_postgres() { # Debian and Homebrew keep initdb out of PATH
 }
 find_redis() { [ -n "${REDIS_SERVER:-}" ] || has redis-server || has valkey-server; }
 find_nginx() { [ -n "${NGINX:-}" ] || has nginx || [ -x /usr/sbin/nginx ]; }
+find_nchan() {
+    [ -n "${NCHAN_MODULE:-}" ] || [ -e /usr/lib/nginx/modules/ngx_nchan_module.so ]
+}
 find_chromium() {
     { has chromium || has chromium-browser || has google-chrome \
         || [ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]; } && has chromedriver
@@ -61,6 +66,10 @@ find_redis || missing="$missing redis"
 if [ "$tests" = yes ]; then
     find_nginx || missing="$missing nginx"
     find_chromium || missing="$missing chromium"
+fi
+if [ "$bench" = yes ]; then
+    find_nginx || missing="$missing nginx"
+    find_nchan || missing="$missing nchan"
 fi
 [ -n "$missing" ] || exit 0
 say "missing:$missing"
@@ -107,6 +116,7 @@ with_apt() {
             postgresql) packages="$packages postgresql" ;;
             redis) packages="$packages redis-server" ;;
             nginx) packages="$packages nginx-light" ;;
+            nchan) packages="$packages libnginx-mod-nchan" ;;
             chromium) packages="$packages chromium chromium-driver" ;;
         esac
     done
@@ -128,6 +138,7 @@ with_brew() {
             postgresql) brew install postgresql@17 ;;
             redis) brew install redis ;;
             nginx) brew install nginx ;;
+            nchan) say "no formula brings nginx's nchan module; build it, and name it in NCHAN_MODULE"; exit 1 ;;
             chromium) brew install --cask chromedriver google-chrome ;;
         esac
     done
@@ -142,6 +153,7 @@ else
             postgresql) say "  PostgreSQL 15 or newer with initdb and postgres (set PGBIN to their folder if not on PATH)" ;;
             redis) say "  Redis 7 or newer, or Valkey (set REDIS_SERVER to the program if not on PATH)" ;;
             nginx) say "  nginx (set NGINX to the program if not on PATH)" ;;
+            nchan) say "  nchan 1.3 for that nginx (set NCHAN_MODULE to ngx_nchan_module.so)" ;;
             chromium) say "  Chromium or Chrome, and chromedriver of the same version" ;;
         esac
     done
@@ -151,4 +163,5 @@ fi
 find_postgres || { say "PostgreSQL's server programs are still missing"; exit 1; }
 find_redis || { say "redis-server is still missing"; exit 1; }
 [ "$tests" = no ] || find_nginx || { say "nginx is still missing"; exit 1; }
+[ "$bench" = no ] || { find_nginx && find_nchan; } || { say "nginx with nchan is still missing"; exit 1; }
 [ "$tests" = no ] || find_chromium || { say "Chromium or its driver is still missing"; exit 1; }

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, one file a command.
 
 mod doctor;
+mod draw;
 mod drop;
 mod event;
 mod import;
@@ -78,6 +79,9 @@ enum Command {
     /// Create and steer on-sales
     #[command(subcommand)]
     Drop(drop::Drop),
+    /// Check draws
+    #[command(subcommand)]
+    Draw(draw::Draw),
     /// Who may steer on-sales
     #[command(subcommand)]
     Operator(operator::Operator),
@@ -113,6 +117,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Venue(venue) => venue::run(venue, &globals).await,
         Command::Event(event) => event::run(event, &globals).await,
         Command::Drop(drop) => drop::run(drop, &globals).await,
+        Command::Draw(draw) => draw::run(draw, &globals).await,
         Command::Operator(operator) => operator::run(operator, &globals).await,
         Command::Doctor => doctor::run(&globals).await,
     }

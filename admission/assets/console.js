@@ -55,6 +55,8 @@ function run(drop) {
     const granted = known ? Math.max(0, frame.granted - latest.granted) / seconds : frame.granted_last_s;
     const called = frame.shows + frame.no_shows;
     const stock = (number) => (frame.capacity ? grouped(number) : "–");
+    const judged = frame.estimates.early + frame.estimates.right + frame.estimates.late;
+    const share = (fans) => `${judged ? Math.round((100 * fans) / judged) : 0} %`;
     const figures = {
       waiting: grouped(frame.waiting + frame.lobby),
       granted_last_s: grouped(Math.round(granted)),
@@ -66,9 +68,18 @@ function run(drop) {
       held: stock(frame.held),
       called: grouped(frame.called),
       claims: grouped(frame.claims),
+      lobby: grouped(frame.lobby),
+      judged: grouped(judged),
+      early: share(frame.estimates.early),
+      right: share(frame.estimates.right),
+      late: share(frame.estimates.late),
       no_show: called ? `${Math.floor((100 * frame.no_shows) / called)} %` : "–",
     };
-    for (const [name, value] of Object.entries(figures)) text(here.querySelector(`[data-live="${name}"]`), value);
+    for (const [name, value] of Object.entries(figures)) {
+      const place = here.querySelector(`[data-live="${name}"]`);
+      if (place) text(place, value);
+    }
+    for (const words of here.querySelectorAll("[data-report]")) words.hidden = (words.dataset.report === "some") !== judged > 0;
     here.querySelector('[data-live="max_active"]').parentElement.hidden = frame.max_active >= boundless;
     [latest, latestAt] = [frame, now];
     setBlind(false);
@@ -77,10 +88,12 @@ function run(drop) {
     const decided = JSON.stringify([frame.state, frame.reason, frame.rate_per_minute, frame.notice?.id]);
     if (seen === undefined && isWritten(frame)) seen = decided;
     // asked each second until a refresh has gone through
-    if (decided !== seen || frame.state !== stateShown()) refresh(decided);
+    if (decided !== seen || word(frame) !== stateShown()) refresh(decided);
     age();
   }
 
+  /** As the server's badge has it. */
+  const word = (frame) => (frame.covered && frame.state === "paused" && frame.reason === "covered" ? "covered" : frame.state);
   const stateShown = () => here.querySelector("[data-state]")?.dataset.state;
 
   /** Whether the page, as the server wrote it, says what the first frame says. */

@@ -1,6 +1,7 @@
 //! Drops: their settings live in Postgres, their line in Redis. Every change is written to both, in
 //! that order, with a line in the audit; a line that Redis lacks is made from Postgres by [`crate::marks`].
 
+mod brand;
 mod rows;
 mod settings;
 
@@ -9,10 +10,13 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-pub use settings::{Changes, JoinRequires, Settings, SettingsError};
+pub use brand::{change_logo, show_brand};
+pub use settings::{Changes, DrawSource, JoinRequires, Settings, SettingsError};
 
 use crate::{
     audit,
+    brand::Logo,
+    draw,
     ids::DropId,
     line::{Line, LineError, Notice, Order, Phase},
 };
@@ -37,6 +41,12 @@ pub struct Drop {
     pub pause_reason: Option<String>,
     /// Grows with every change.
     pub version: i32,
+    /// When the list for the draw closes; null: at the opening.
+    #[schema(required)]
+    pub lobby_closes_at: Option<Timestamp>,
+    /// The logo's file, beside its brand.
+    #[schema(required)]
+    pub logo: Option<String>,
     /// Orders the lobby. Secret until the draw.
     #[serde(skip)]
     pub seed: [u8; 32],
@@ -77,6 +87,8 @@ pub enum DropError {
     Ended,
     #[error("the drop is open; it cannot be moved to another time")]
     Open,
+    #[error("the list of the draw has closed; neither the opening nor the draw can be changed any more")]
+    ListClosed,
     #[error("somebody else changed the drop at the same moment; look again")]
     Changed,
     #[error("say in 1 to {WORDS_MAX} characters what fans should read")]
@@ -97,7 +109,9 @@ pub async fn create(pool: &PgPool, line: &Line, new: &NewDrop, actor: &str) -> R
     }
     let seed: [u8; 32] = shared::encoding::random();
     let mut tx = pool.begin().await?;
-    rows::insert(&mut tx, new, &seed).await?;
+    let now = rows::now(&mut tx).await?;
+    let closes_at = draw::lobby_closes_at(new.settings.draw_source, new.settings.opens_at, now);
+    rows::insert(&mut tx, new, &seed, closes_at).await?;
     rows::insert_events(&mut tx, &new.id, &new.events).await?;
     let detail = json!({ "events": new.events, "settings": new.settings });
     audit::write(&mut *tx, actor, "drop.create", new.id.as_str(), &detail).await?;
@@ -105,6 +119,7 @@ pub async fn create(pool: &PgPool, line: &Line, new: &NewDrop, actor: &str) -> R
     let drop = show(pool, &new.id).await?;
     line.create(&drop.id, &drop.control(1)).await?;
     line.apply(&drop.id, &drop.order()).await?;
+    show_brand(pool, line, &drop).await?;
     Ok(drop)
 }
 
@@ -159,18 +174,29 @@ async fn set(
     now: Timestamp,
     actor: &str,
 ) -> Result<Drop, DropError> {
-    let decision = Decision { action: "drop.set", detail: json!(changes), seen };
-    steer(pool, line, id, actor, decision, |drop| {
+    let decision = Decision { seen, ..Decision::new("drop.set", json!(changes)) };
+    let drop = steer(pool, line, id, actor, decision, |drop| {
         let changed = changes.apply(&drop.settings);
         changed.check()?;
         let is_open = drop.settings.opens_at.is_some_and(|at| at <= now);
         if is_open && changed.opens_at != drop.settings.opens_at {
             return Err(DropError::Open);
         }
+        let redrawn = (changed.opens_at, changed.draw_source) != (drop.settings.opens_at, drop.settings.draw_source);
+        if redrawn && (is_open || drop.lobby_closes_at.is_some_and(|at| at <= now)) {
+            return Err(DropError::ListClosed);
+        }
+        if redrawn {
+            drop.lobby_closes_at = draw::lobby_closes_at(changed.draw_source, changed.opens_at, now);
+        }
         drop.settings = changed;
         Ok(())
     })
-    .await
+    .await?;
+    if changes.brand.is_some() {
+        show_brand(pool, line, &drop).await?;
+    }
+    Ok(drop)
 }
 
 /// Opens now, whatever `opens_at` said.
@@ -178,6 +204,8 @@ pub async fn open(pool: &PgPool, line: &Line, id: &DropId, now: Timestamp, actor
     steer(pool, line, id, actor, Decision::new("drop.open", json!({})), |drop| {
         if drop.settings.opens_at.is_none_or(|at| at > now) {
             drop.settings.opens_at = Some(now);
+            // one that has closed stays closed
+            drop.lobby_closes_at = drop.lobby_closes_at.filter(|at| *at <= now);
         }
         Ok(())
     })
@@ -231,12 +259,27 @@ pub async fn notice(pool: &PgPool, line: &Line, id: &DropId, notice: &Notice, ac
     Ok(line.notify(id, notice).await?)
 }
 
+/// Takes the word back: no page shows it any more, at once.
+pub async fn withdraw_notice(
+    pool: &PgPool,
+    line: &Line,
+    id: &DropId,
+    now: Timestamp,
+    actor: &str,
+) -> Result<(), DropError> {
+    show(pool, id).await?;
+    audit::write(pool, actor, "drop.notice_withdrawn", id.as_str(), &json!({})).await?;
+    Ok(line.notify(id, &Notice::withdrawn(now)).await?)
+}
+
 /// What an operator decides, as the audit has it.
 struct Decision<'a> {
     action: &'a str,
     detail: Value,
     /// The version it is meant for; otherwise it holds whatever was decided before.
     seen: Option<i32>,
+    /// A new logo, or none, with it.
+    logo: Option<Option<&'a Logo>>,
 }
 
 /// One decision: stored with its place in the audit, then told to the line. Should the line not hear it,
@@ -262,6 +305,11 @@ async fn steer(
         if !rows::store(&mut tx, &drop).await? {
             continue;
         }
+        match decision.logo {
+            Some(Some(logo)) => rows::store_logo(&mut tx, id, logo).await?,
+            Some(None) => rows::delete_logo(&mut tx, id).await?,
+            None => {}
+        }
         audit::write(&mut *tx, actor, decision.action, id.as_str(), &decision.detail).await?;
         tx.commit().await?;
         let drop = show(pool, id).await?;
@@ -273,7 +321,7 @@ async fn steer(
 
 impl<'a> Decision<'a> {
     fn new(action: &'a str, detail: Value) -> Self {
-        Self { action, detail, seen: None }
+        Self { action, detail, seen: None, logo: None }
     }
 }
 
@@ -314,6 +362,7 @@ impl Drop {
             ("grace_us", micros(s.grace_s)),
             ("session_us", micros(s.session_s)),
             ("opens_at", s.opens_at.map_or(0, Timestamp::as_microsecond).to_string()),
+            ("lobby_closes_at", self.lobby_closes_at.map_or(0, Timestamp::as_microsecond).to_string()),
             ("join_requires", s.join_requires.as_str().to_owned()),
         ]
     }

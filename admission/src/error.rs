@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use shared::problem::Problem;
 
-use crate::{drops::DropError, line::LineError, operators::OperatorError};
+use crate::{brand::LogoError, drops::DropError, line::LineError, operators::OperatorError};
 
 /// What an operator's call can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,8 @@ pub(crate) enum Error {
     Credentials,
     #[error(transparent)]
     Drop(#[from] DropError),
+    #[error(transparent)]
+    Logo(#[from] LogoError),
     #[error(transparent)]
     Operator(#[from] OperatorError),
     #[error(transparent)]
@@ -39,12 +41,14 @@ impl From<Error> for Problem {
                 | DropError::EventTaken
                 | DropError::Ended
                 | DropError::Open
+                | DropError::ListClosed
                 | DropError::Changed),
             ) => Self::new(StatusCode::CONFLICT, "version", "The drop is not in a state for that")
                 .detail(error.to_string()),
             Error::Drop(error @ (DropError::EventCount | DropError::Words | DropError::Settings(_))) => {
                 unprocessable("wrong-type", "A value is out of its bounds").detail(error.to_string())
             }
+            Error::Logo(error) => unprocessable("logo", "The file cannot be a logo").detail(error.to_string()),
             Error::Operator(error @ (OperatorError::Email | OperatorError::Password | OperatorError::Exists)) => {
                 unprocessable("wrong-type", "The operator cannot be added").detail(error.to_string())
             }

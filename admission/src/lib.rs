@@ -9,6 +9,7 @@
 //! The service itself ([`build`]) runs the release loop, writes what must outlive Redis to Postgres
 //! ([`marks`]) and serves the operators' API.
 
+pub mod code;
 pub mod ids;
 pub mod pass;
 pub mod password;
@@ -16,6 +17,7 @@ pub mod presented;
 pub mod session;
 pub mod token;
 
+pub mod chance;
 pub mod draw;
 pub mod estimate;
 pub mod line;
@@ -23,7 +25,9 @@ pub mod pace;
 pub mod position;
 
 pub mod audit;
+pub mod brand;
 pub mod drops;
+pub mod mails;
 pub mod marks;
 pub mod operators;
 pub mod release;
@@ -38,7 +42,7 @@ mod pages;
 mod routes;
 mod settings;
 
-pub use app::{Deps, build};
+pub use app::{BOOKING_SILENT, Deps, build};
 pub use openapi::openapi;
 pub use settings::Settings;
 

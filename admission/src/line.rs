@@ -3,16 +3,27 @@
 
 mod answer;
 mod batch;
+mod drawn;
+mod brand;
+mod kept;
 mod keys;
+mod logo;
+mod mails;
+mod moves;
 mod scripts;
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
-use redis::{AsyncCommands as _, ScriptInvocation, Value};
+use redis::{ScriptInvocation, Value};
 use shared::redis::Redis;
 
 pub use answer::{Change, Counts, DropState, EndReason, Face, Joined, Notice, Outcomes, PlaceState, Released, Watched};
 pub use batch::{BatchError, Batcher};
+pub use kept::{KEPT_AT_ONCE, Marks, Recorded, Trace};
+pub use mails::{Asked, Fate, Kept};
+pub use moves::{Asker, Held, Issued, Move, Redeemed};
+
+use moves::Answer;
 
 use crate::{
     ids::{DropId, OrderKey, Place},
@@ -36,7 +47,10 @@ pub enum LineError {
 /// Who asks for a place.
 #[derive(Debug, Clone)]
 pub struct Newcomer {
+    /// The place of their own turn.
     pub place: Place,
+    /// SHA-256 of their visitor secret: a place moved to them is theirs by it.
+    pub visitor_hash: [u8; 32],
     /// What the fan still holds of an earlier join.
     pub receipt: Option<Receipt>,
     /// What stands for the fan's account where a drop asks for one.
@@ -46,9 +60,12 @@ pub struct Newcomer {
 /// What a pass says of a place, for when Redis has forgotten it.
 #[derive(Debug, Clone, Copy)]
 pub struct Receipt {
+    /// The place it is of: the fan's own, or one moved to them.
+    pub place: Place,
     /// `None` when the place was in the lobby.
     pub key: Option<OrderKey>,
     pub epoch: u64,
+    pub generation: u32,
 }
 
 /// What the operators decided last, as a whole. The higher version wins, whoever brings it and when.
@@ -95,6 +112,16 @@ impl Line {
 
     /// Joins in the order given; each is answered as its place stands, whether new or known.
     pub async fn join(&self, drop: &DropId, who: &[Newcomer]) -> Result<(DropState, Vec<Joined>), LineError> {
+        let (state, joined) = self.join_held(drop, who).await?;
+        Ok((state, joined.into_iter().map(|(_, joined)| joined).collect()))
+    }
+
+    /// As [`Line::join`], and what each has in the line: another device's place may have been moved to them.
+    pub async fn join_held(
+        &self,
+        drop: &DropId,
+        who: &[Newcomer],
+    ) -> Result<(DropState, Vec<(Held, Joined)>), LineError> {
         let (state, parts) = self
             .run(&scripts::JOIN, drop, |call| {
                 for newcomer in who {
@@ -102,15 +129,32 @@ impl Line {
                     let epoch = newcomer.receipt.map_or(0, |receipt| receipt.epoch);
                     call.arg(newcomer.place.to_string()).arg(key).arg(epoch);
                     call.arg(newcomer.account.as_deref().unwrap_or_default());
+                    call.arg(newcomer.visitor());
                 }
             })
             .await?;
         let answers = strings(parts)?;
-        Ok((state, answers.iter().map(|fields| answer::joined(fields)).collect::<Result<_, _>>()?))
+        Ok((state, who.iter().zip(&answers).map(|(who, text)| moves::joined(who, &answer::fields(text))).collect::<Result<_, _>>()?))
     }
 
-    /// What places are; changes nothing.
+    /// What places are, whoever holds them; changes nothing.
     pub async fn look(&self, drop: &DropId, places: &[Place]) -> Result<(DropState, Vec<PlaceState>), LineError> {
+        let (state, answers) = self.describe(drop, places).await?;
+        Ok((state, answers.into_iter().map(|answer| answer.state).collect()))
+    }
+
+    /// What those who ask have in the line; changes nothing.
+    pub async fn look_held(
+        &self,
+        drop: &DropId,
+        askers: &[Asker],
+    ) -> Result<(DropState, Vec<(Held, PlaceState)>), LineError> {
+        let places: Vec<_> = askers.iter().map(|asker| asker.own).collect();
+        let (state, answers) = self.describe(drop, &places).await?;
+        Ok((state, askers.iter().zip(&answers).map(|(asker, answer)| answer.for_asker(asker)).collect()))
+    }
+
+    async fn describe(&self, drop: &DropId, places: &[Place]) -> Result<(DropState, Vec<Answer>), LineError> {
         let (state, parts) = self
             .run(&scripts::LOOK, drop, |call| {
                 for place in places {
@@ -119,17 +163,14 @@ impl Line {
             })
             .await?;
         let answers = strings(parts)?;
-        Ok((state, answers.iter().map(|fields| answer::place_state(fields)).collect::<Result<_, _>>()?))
+        let answers = places.iter().zip(&answers).map(|(place, text)| Answer::of(*place, &answer::fields(text)));
+        Ok((state, answers.collect::<Result<_, _>>()?))
     }
 
-    /// Takes the admission of a called place, or queues the claim for the bucket.
+    /// [`Line::claim_held`] of a place that never moved.
     pub async fn claim(&self, drop: &DropId, place: Place) -> Result<(DropState, PlaceState), LineError> {
-        let (state, mut parts) = self
-            .run(&scripts::CLAIM, drop, |call| {
-                call.arg(place.to_string());
-            })
-            .await?;
-        Ok((state, answer::place_state(&answer::next::<Vec<String>>(&mut parts, "place")?)?))
+        let (state, answer) = self.claim_at(drop, place, 0).await?;
+        Ok((state, answer.state))
     }
 
     /// Ends a place for good and frees its slot at once.
@@ -198,24 +239,6 @@ impl Line {
         Ok((state, watched))
     }
 
-    /// Up to `count` places of the lobby.
-    pub async fn lobby(&self, drop: &DropId, count: usize) -> Result<Vec<Place>, LineError> {
-        let last = isize::try_from(count).unwrap_or(isize::MAX) - 1;
-        let places: Vec<String> = self.redis.clone().zrange(self.key(drop, "lobby"), 0, last).await?;
-        places.iter().map(|text| Place::parse(text).ok_or(LineError::Shape("place"))).collect()
-    }
-
-    /// Moves drawn places from the lobby into the line. How many are left in the lobby; `None` when
-    /// the drop is not open.
-    pub async fn draw(&self, drop: &DropId, drawn: &[(Place, OrderKey)]) -> Result<Option<u64>, LineError> {
-        let mut call = self.invocation(&scripts::DRAW, drop);
-        for (place, key) in drawn {
-            call.arg(place.to_string()).arg(key.0);
-        }
-        let left: i64 = call.invoke_async(&mut self.redis.clone()).await?;
-        Ok(u64::try_from(left).ok())
-    }
-
     /// Makes the control when it is missing; leaves one that is there as it is.
     pub async fn create(&self, drop: &DropId, fields: &[(&str, String)]) -> Result<(), LineError> {
         self.control(drop, "create", fields).await
@@ -243,15 +266,6 @@ impl Line {
         found(call.invoke_async(&mut self.redis.clone()).await?)
     }
 
-    /// Marks places as ended while the control is missing; at most some thousands a call.
-    pub async fn restore_ended(&self, drop: &DropId, places: &[(Place, EndReason)]) -> Result<(), LineError> {
-        let mut call = self.invocation(&scripts::RESTORE_ENDED, drop);
-        for (place, reason) in places {
-            call.arg(place.to_string()).arg(reason.as_str());
-        }
-        found(call.invoke_async(&mut self.redis.clone()).await?)
-    }
-
     /// What booking has left: the drop is sold out while `sold` covers the capacity.
     pub async fn report_stock(&self, drop: &DropId, stock: Stock) -> Result<(), LineError> {
         let fields = [
@@ -262,41 +276,19 @@ impl Line {
         self.control(drop, "stock", &fields).await
     }
 
+    /// Adds to the report card of the estimates.
+    pub async fn report_estimates(&self, drop: &DropId, noted: Outcomes) -> Result<(), LineError> {
+        let mut call = self.invocation(&scripts::CONTROL, drop);
+        call.arg("estimates").arg(noted.early).arg(noted.right).arg(noted.late);
+        found(call.invoke_async(&mut self.redis.clone()).await?)
+    }
+
     /// Pauses a drop whose booking has been silent for longer than `silent_us`, and resumes it when
     /// booking reports again; what an operator paused stays paused.
     pub async fn watch_booking(&self, drop: &DropId, silent_us: u64, reason: &str) -> Result<(), LineError> {
         let mut call = self.invocation(&scripts::CONTROL, drop);
         call.arg("watchdog").arg(silent_us).arg(reason);
         found(call.invoke_async(&mut self.redis.clone()).await?)
-    }
-
-    /// The ends since sequence number `after`, oldest first, with their numbers; at most 1,000.
-    pub async fn ends_since(&self, drop: &DropId, after: u64) -> Result<Vec<(String, u64, EndReason)>, LineError> {
-        let mut from = String::new();
-        let _infallible = write!(from, "({after}");
-        let mut redis = self.redis.clone();
-        let ends: Vec<(String, u64)> =
-            redis.zrangebyscore_limit_withscores(self.key(drop, "ended"), from, "+inf", 0, 1_000).await?;
-        if ends.is_empty() {
-            return Ok(Vec::new());
-        }
-        let places: Vec<&str> = ends.iter().map(|(place, _)| place.as_str()).collect();
-        let records: Vec<String> = redis.hmget(self.key(drop, "records"), &places).await?;
-        ends.iter()
-            .zip(records)
-            .map(|((place, number), record)| {
-                let reason = record.split(':').nth(4).and_then(EndReason::parse);
-                Ok((place.clone(), *number, reason.ok_or(LineError::Shape("record"))?))
-            })
-            .collect()
-    }
-
-    /// What must outlive Redis: epoch, last key and the highest key called. `None` when it is gone.
-    pub async fn marks(&self, drop: &DropId) -> Result<Option<(u64, u64, u64)>, LineError> {
-        let fields: (Option<u64>, Option<u64>, Option<u64>) =
-            self.redis.clone().hmget(self.key(drop, "control"), &["epoch", "last_key", "highest_called"]).await?;
-        let (epoch, last_key, highest) = fields;
-        Ok(epoch.map(|epoch| (epoch, last_key.unwrap_or(0), highest.unwrap_or(0))))
     }
 
     async fn control(&self, drop: &DropId, what: &str, fields: &[(&str, String)]) -> Result<(), LineError> {
@@ -336,6 +328,6 @@ fn found(answer: u8) -> Result<(), LineError> {
     if answer == 1 { Ok(()) } else { Err(LineError::Restoring) }
 }
 
-fn strings(parts: impl Iterator<Item = Value>) -> Result<Vec<Vec<String>>, LineError> {
+fn strings(parts: impl Iterator<Item = Value>) -> Result<Vec<String>, LineError> {
     Ok(parts.map(redis::from_redis_value).collect::<Result<_, _>>()?)
 }

@@ -1,15 +1,21 @@
-//! What outlives Redis. Every second epoch, last key, the highest key called and the ended places go
-//! to Postgres; a drop whose control is missing is made again from there, in a new epoch.
+//! What outlives Redis. Every second epoch, last key, the highest key called, who was admitted and who has
+//! ended go to Postgres. A line that is missing is made again from there, and one that another run of
+//! Redis brought back is compared with it; both in a new epoch.
 
-use std::collections::HashMap;
+mod moves;
+mod rows;
 
-use jiff::Timestamp;
-use sqlx::{FromRow, PgPool};
+use std::collections::{BTreeMap, HashMap};
 
+use metrics::counter;
+use sqlx::{PgPool, types::Json};
+
+use self::rows::{Mark, signed};
 use crate::{
-    drops::Drop,
-    ids::{DropId, Place},
-    line::{EndReason, Line, LineError},
+    drops::{self, Drop, DropError},
+    ids::DropId,
+    line::{KEPT_AT_ONCE, Line, LineError, Marks, Recorded},
+    mails,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -18,18 +24,43 @@ pub enum MarksError {
     Database(#[from] sqlx::Error),
     #[error("the line cannot be read or restored")]
     Line(#[from] LineError),
+    #[error("a drop cannot be read or shown")]
+    Drop(#[from] DropError),
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
-struct Mark {
-    epoch: i64,
-    last_key: i64,
-    highest_called: i64,
-    ended_seq: i64,
-}
+/// Places restored in one call of a script.
+const RESTORED_AT_ONCE: usize = 500;
+/// Rounds of a thousand ends and a thousand grants that one drop may take of a second.
+const ROUNDS_MAX: usize = 100;
+/// How long nobody is called or granted after Redis came back as it was, in microseconds.
+const ANOTHER_RUN_US: u64 = 1_000_000;
 
-/// Ended places restored in one call of the script.
-const ENDED_AT_ONCE: usize = 500;
+/// Fields of the control that stand nowhere but in Redis. Whether and since when it is paused is the
+/// drop's time: with it, deadlines stay what they were.
+const CARRIED: [&str; 22] = [
+    "paused_us",
+    "paused_at",
+    "pause_reason",
+    "paused_by_itself",
+    "ended_at",
+    "granted_total",
+    "called_total",
+    "leaves_total",
+    "shows",
+    "noshows",
+    "came",
+    "silent",
+    "react_us",
+    "notice",
+    "capacity",
+    "held",
+    "sold",
+    "sold_out",
+    "covered",
+    "estimates_early",
+    "estimates_right",
+    "estimates_late",
+];
 
 /// Keeps Postgres and the lines in step.
 #[derive(Debug)]
@@ -37,130 +68,216 @@ pub struct Keeper {
     pool: PgPool,
     regather_us: u64,
     written: HashMap<DropId, Mark>,
+    /// The version of a drop whose brand the waitrooms read.
+    branded: HashMap<DropId, i32>,
 }
 
 impl Keeper {
+    /// `regather_s`: how long nobody is called after a loss, in seconds.
     pub fn new(pool: PgPool, regather_s: u64) -> Self {
-        Self { pool, regather_us: regather_s.saturating_mul(1_000_000), written: HashMap::new() }
+        Self { pool, regather_us: regather_s.saturating_mul(1_000_000), written: HashMap::new(), branded: HashMap::new() }
     }
 
-    /// Makes the line of a live drop when it is missing; else tells it what the operators decided, should it
-    /// not have heard, and writes its marks.
-    pub async fn keep(&mut self, line: &Line, drop: &Drop, now: Timestamp) -> Result<(), MarksError> {
+    /// Restores the line of a live drop when it is missing or may have forgotten something; else tells it
+    /// what the operators decided, should it not have heard, and writes its marks.
+    pub async fn keep(&mut self, line: &Line, drop: &Drop) -> Result<(), MarksError> {
         match line.marks(&drop.id).await? {
-            None => self.restore(line, drop, now).await,
-            Some((epoch, last_key, highest_called)) => {
-                line.apply(&drop.id, &drop.order()).await?;
-                let stored = self.stored(&drop.id).await?;
-                let same_epoch = stored.filter(|mark| mark.epoch == signed(epoch));
-                let after = same_epoch.map_or(0, |mark| mark.ended_seq);
-                let ends = line.ends_since(&drop.id, after.unsigned_abs()).await?;
-                let mark = Mark {
-                    epoch: signed(epoch),
-                    last_key: signed(last_key),
-                    highest_called: signed(highest_called),
-                    ended_seq: ends.last().map_or(after, |(_, number, _)| signed(*number)),
-                };
-                if stored != Some(mark) {
-                    write(&self.pool, &drop.id, mark, &ends).await?;
-                    self.written.insert(drop.id.clone(), mark);
+            Some(marks) if marks.same_run => {
+                if marks.number("version") < drop.version.unsigned_abs().into() {
+                    line.apply(&drop.id, &drop.order()).await?;
                 }
-                Ok(())
+                moves::keep(&self.pool, line, &drop.id, &marks).await?;
+                self.write_down(line, drop, &marks).await
+            }
+            _ => self.restore(line, drop).await,
+        }?;
+        if self.branded.get(&drop.id) != Some(&drop.version) {
+            drops::show_brand(&self.pool, line, drop).await?;
+            self.branded.insert(drop.id.clone(), drop.version);
+        }
+        Ok(())
+    }
+
+    /// Removes the lines of drops that ended more than a day ago from Redis, all but their controls, when
+    /// their marks are written.
+    pub async fn sweep(&mut self, line: &Line) -> Result<(), MarksError> {
+        for id in rows::to_sweep(&self.pool).await? {
+            let Some(id) = DropId::parse(&id) else { continue };
+            let drop = drops::show(&self.pool, &id).await?;
+            if line.marks(&id).await?.is_some() {
+                self.keep(line, &drop).await?;
+                line.sweep(&id).await?;
+            }
+            rows::swept(&self.pool, &id).await?;
+            self.written.remove(&id);
+        }
+        Ok(())
+    }
+
+    /// A quiet line costs no more than the look that found it quiet.
+    async fn write_down(&mut self, line: &Line, drop: &Drop, marks: &Marks) -> Result<(), MarksError> {
+        let stored = self.stored(&drop.id).await?.unwrap_or_default();
+        let mut mark = Mark {
+            epoch: signed(marks.number("epoch")),
+            last_key: signed(marks.number("last_key")),
+            highest_called: signed(marks.number("highest_called")),
+            ended_seq: if stored.epoch == signed(marks.number("epoch")) { stored.ended_seq } else { 0 },
+            granted_seq: stored.granted_seq,
+            carried: Json(carried(marks)),
+        };
+        for _ in 0..ROUNDS_MAX {
+            let ends = match marks.number("ended_seq") > mark.ended_seq.unsigned_abs() {
+                true => line.ends_since(&drop.id, mark.ended_seq.unsigned_abs()).await?,
+                false => Vec::new(),
+            };
+            let grants = match marks.number("granted_total") > mark.granted_seq.unsigned_abs() {
+                true => line.grants_since(&drop.id, mark.granted_seq.unsigned_abs()).await?,
+                false => Vec::new(),
+            };
+            mark.ended_seq = ends.last().map_or(mark.ended_seq, |end| signed(end.number));
+            mark.granted_seq = grants.last().map_or(mark.granted_seq, |grant| signed(grant.number));
+            if self.written.get(&drop.id) != Some(&mark) {
+                write(&self.pool, &drop.id, &mark, &ends, &grants).await?;
+                self.written.insert(drop.id.clone(), mark.clone());
+            }
+            if !grants.is_empty() {
+                line.forget_grants(&drop.id, mark.granted_seq.unsigned_abs()).await?;
+            }
+            if ends.len() < KEPT_AT_ONCE && grants.len() < KEPT_AT_ONCE {
+                break;
             }
         }
+        Ok(())
     }
 
-    /// After a loss: a new epoch, keys above all that were given, ended places ended, and nobody called
-    /// until the fans had time to come back with their passes. In an order that bears a crash anywhere:
-    /// the epoch is used up first, and the control, which lets fans in again, comes last.
-    async fn restore(&mut self, line: &Line, drop: &Drop, now: Timestamp) -> Result<(), MarksError> {
+    /// A new epoch, so that passes of the old one bring their places back; keys above all that were given;
+    /// who ended is ended, who was inside is inside; and nobody is called until the fans had time to come
+    /// back. In an order that bears a crash anywhere: the epoch is used up first, and the control, which lets
+    /// fans in again, comes last. One process at a time.
+    async fn restore(&mut self, line: &Line, drop: &Drop) -> Result<(), MarksError> {
         self.written.remove(&drop.id);
-        let before = read(&self.pool, &drop.id).await?;
-        let epoch = before.map_or(1, |mark| mark.epoch + 1);
-        let mark = Mark { epoch, ended_seq: 0, ..before.unwrap_or_default() };
-        write(&self.pool, &drop.id, mark, &[]).await?;
-        let mut control = drop.control(epoch.unsigned_abs());
-        let now_us = now.as_microsecond().unsigned_abs();
-        if before.is_some() {
-            tracing::warn!(drop = %drop.id, epoch, "the line was lost; restoring");
-            control.push(("last_key", mark.last_key.to_string()));
-            control.push(("highest_called", mark.highest_called.to_string()));
-            control.push(("regather_until", (now_us + self.regather_us).to_string()));
+        self.branded.remove(&drop.id);
+        let mut lock = self.pool.begin().await?;
+        rows::lock(&mut lock, &drop.id).await?;
+        let left = line.marks(&drop.id).await?;
+        if left.as_ref().is_some_and(|marks| marks.same_run) {
+            return Ok(()); // another process was faster
         }
-        for some in ended_places(&self.pool, &drop.id).await?.chunks(ENDED_AT_ONCE) {
-            line.restore_ended(&drop.id, some).await?;
+        let before = rows::read(&self.pool, &drop.id).await?;
+        let found = Found::of(before.as_ref(), left.as_ref());
+        let known = before.unwrap_or_default();
+        let number = |field: &str| left.as_ref().map_or(0, |marks| marks.number(field));
+        let epoch = known.epoch.unsigned_abs().max(number("epoch")) + 1;
+        let mark = Mark { epoch: signed(epoch), ended_seq: 0, ..known };
+        write(&self.pool, &drop.id, &mark, &[], &[]).await?;
+        self.put_back(line, &drop.id).await?;
+
+        let mut control = if left.is_none() { drop.control(epoch) } else { vec![("epoch", epoch.to_string())] };
+        if found.is_behind() {
+            control.extend(CARRIED.iter().filter_map(|&field| Some((field, mark.carried.get(field)?.clone()))));
         }
-        line.create(&drop.id, &control).await?;
-        Ok(line.apply(&drop.id, &drop.order()).await?)
+        for (field, marked) in [
+            ("last_key", mark.last_key),
+            ("highest_called", mark.highest_called),
+            ("granted_total", carried_number(&mark, "granted_total").max(mark.granted_seq)),
+        ] {
+            control.push((field, marked.unsigned_abs().max(number(field)).to_string()));
+        }
+        let regather_us = match found {
+            Found::New => 0,
+            Found::Lost | Found::Behind => self.regather_us,
+            Found::AsItWas => ANOTHER_RUN_US,
+        };
+        line.reopen(&drop.id, regather_us, &control).await?;
+        line.apply(&drop.id, &drop.order()).await?;
+        lock.commit().await?;
+        found.tell(&drop.id, epoch);
+        Ok(())
+    }
+
+    /// Who ended and who is inside. What else of a line stands in Postgres is put back here, too, before
+    /// fans are let in.
+    async fn put_back(&self, line: &Line, drop: &DropId) -> Result<(), MarksError> {
+        for some in rows::ended(&self.pool, drop).await?.chunks(RESTORED_AT_ONCE) {
+            line.restore_ended(drop, some).await?;
+        }
+        for some in rows::inside(&self.pool, drop).await?.chunks(RESTORED_AT_ONCE) {
+            line.restore_granted(drop, some).await?;
+        }
+        moves::put_back(&self.pool, line, drop).await?;
+        mails::put_back(&self.pool, line, drop).await?;
+        Ok(())
     }
 
     async fn stored(&mut self, drop: &DropId) -> sqlx::Result<Option<Mark>> {
         if let Some(mark) = self.written.get(drop) {
-            return Ok(Some(*mark));
+            return Ok(Some(mark.clone()));
         }
-        let mark = read(&self.pool, drop).await?;
-        if let Some(mark) = mark {
-            self.written.insert(drop.clone(), mark);
-        }
-        Ok(mark)
+        rows::read(&self.pool, drop).await
     }
 }
 
-async fn read(pool: &PgPool, drop: &DropId) -> sqlx::Result<Option<Mark>> {
-    sqlx::query_as("SELECT epoch, last_key, highest_called, ended_seq FROM line_marks WHERE drop_id = $1")
-        .bind(drop.as_str())
-        .fetch_optional(pool)
-        .await
+/// What is left of a line that must be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// There never was one.
+    New,
+    /// Nothing.
+    Lost,
+    /// Another run of Redis has it, and knows less than the marks.
+    Behind,
+    /// Another run of Redis has it, with all that the marks know.
+    AsItWas,
 }
 
-/// Several processes may write: an older epoch never replaces a newer one, marks only grow within one.
-async fn write(pool: &PgPool, drop: &DropId, mark: Mark, ends: &[(String, u64, EndReason)]) -> sqlx::Result<()> {
+impl Found {
+    fn of(before: Option<&Mark>, left: Option<&Marks>) -> Self {
+        let (before, left) = match (before, left) {
+            (None, None) => return Self::New,
+            (Some(_), None) => return Self::Lost,
+            (None, Some(_)) => return Self::AsItWas,
+            (Some(before), Some(left)) => (before, left),
+        };
+        let epoch = signed(left.number("epoch"));
+        let knows_less = before.epoch > epoch
+            || before.last_key > signed(left.number("last_key"))
+            || before.highest_called > signed(left.number("highest_called"))
+            || before.granted_seq > signed(left.number("granted_total"))
+            || before.epoch == epoch && before.ended_seq > signed(left.number("ended_seq"));
+        if knows_less { Self::Behind } else { Self::AsItWas }
+    }
+
+    /// Whether the marks know more than Redis does.
+    fn is_behind(self) -> bool {
+        matches!(self, Self::Lost | Self::Behind)
+    }
+
+    fn tell(self, drop: &DropId, epoch: u64) {
+        let outcome = match self {
+            Self::New => return,
+            Self::Lost => "lost",
+            Self::Behind => "behind",
+            Self::AsItWas => "intact",
+        };
+        counter!("onsale_line_restored_total", "drop" => drop.to_string(), "found" => outcome).increment(1);
+        tracing::warn!(%drop, epoch, found = outcome, "Redis is another one or lost the line; restored in a new epoch");
+    }
+}
+
+fn carried(marks: &Marks) -> BTreeMap<String, String> {
+    let fields = CARRIED.iter().filter_map(|&field| Some((field.to_owned(), marks.text(field)?.to_owned())));
+    fields.collect()
+}
+
+fn carried_number(mark: &Mark, field: &str) -> i64 {
+    mark.carried.get(field).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// All of it or nothing: marks never say more than what they count.
+async fn write(pool: &PgPool, drop: &DropId, mark: &Mark, ends: &[Recorded], grants: &[Recorded]) -> sqlx::Result<()> {
     let mut tx = pool.begin().await?;
-    sqlx::query(
-        "INSERT INTO line_marks (drop_id, epoch, last_key, highest_called, ended_seq) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (drop_id) DO UPDATE SET epoch = $2, last_key = GREATEST(line_marks.last_key, $3), \
-             highest_called = GREATEST(line_marks.highest_called, $4), \
-             ended_seq = CASE WHEN line_marks.epoch = $2 THEN GREATEST(line_marks.ended_seq, $5) ELSE $5 END, \
-             updated_at = now() \
-         WHERE line_marks.epoch <= $2",
-    )
-    .bind(drop.as_str())
-    .bind(mark.epoch)
-    .bind(mark.last_key)
-    .bind(mark.highest_called)
-    .bind(mark.ended_seq)
-    .execute(&mut *tx)
-    .await?;
-    let (places, reasons): (Vec<&str>, Vec<&str>) =
-        ends.iter().map(|(place, _, reason)| (place.as_str(), reason.as_str())).unzip();
-    sqlx::query(
-        "INSERT INTO ended_places (drop_id, place, reason) SELECT $1, * FROM unnest($2::text[], $3::text[]) \
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(drop.as_str())
-    .bind(places)
-    .bind(reasons)
-    .execute(&mut *tx)
-    .await?;
+    rows::write(&mut tx, drop, mark).await?;
+    rows::write_ends(&mut tx, drop, ends).await?;
+    rows::write_grants(&mut tx, drop, grants).await?;
     tx.commit().await
-}
-
-async fn ended_places(pool: &PgPool, drop: &DropId) -> sqlx::Result<Vec<(Place, EndReason)>> {
-    let rows: Vec<(String, String)> =
-        sqlx::query_as("SELECT place, reason FROM ended_places WHERE drop_id = $1 ORDER BY ended_at, place")
-            .bind(drop.as_str())
-            .fetch_all(pool)
-            .await?;
-    rows.into_iter()
-        .map(|(place, reason)| {
-            Place::parse(&place)
-                .zip(EndReason::parse(&reason))
-                .ok_or_else(|| sqlx::Error::Decode(format!("ended_places of {drop} is unreadable").into()))
-        })
-        .collect()
-}
-
-/// Postgres has no unsigned type; microseconds and counters stay far below its limit.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

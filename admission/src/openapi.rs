@@ -4,7 +4,7 @@ use utoipa::OpenApi;
 
 use crate::{
     credentials,
-    routes::{audit, drop, drops, live, sessions, steer},
+    routes::{audit, drop, drops, live, logo, sessions, steer},
 };
 
 #[derive(OpenApi)]
@@ -20,6 +20,9 @@ use crate::{
         steer::resume,
         steer::end,
         steer::notice,
+        steer::withdraw_notice,
+        logo::put,
+        logo::delete,
         live::stream,
         audit::list,
     ),

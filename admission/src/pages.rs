@@ -8,6 +8,7 @@
 mod audit;
 mod drop;
 mod drops;
+mod logo;
 mod new_drop;
 mod sign_in;
 mod sign_out;
@@ -33,5 +34,6 @@ pub(crate) fn router(sign_in: Limited) -> Router<App> {
         .route("/ops/sign-out", post(sign_out::sign_out).get(sign_in::home))
         .route("/ops/drops", post(new_drop::make).get(sign_in::home))
         .route("/ops/drops/{id}", get(drop::show).post(steer::steer))
+        .route("/ops/drops/{id}/logo", post(logo::upload).get(logo::home))
         .route("/ops/audit", get(audit::show))
 }

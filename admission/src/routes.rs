@@ -4,12 +4,13 @@ pub(crate) mod audit;
 pub(crate) mod drop;
 pub(crate) mod drops;
 pub(crate) mod live;
+pub(crate) mod logo;
 pub(crate) mod sessions;
 pub(crate) mod steer;
 
 use axum::{
     Router,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use shared::rate_limit::{RateLimit, limited};
 
@@ -26,7 +27,8 @@ pub(crate) fn router(app: App, settings: &Settings) -> Router {
         .route("/ops/api/drops/{id}/pause", post(steer::pause))
         .route("/ops/api/drops/{id}/resume", post(steer::resume))
         .route("/ops/api/drops/{id}/end", post(steer::end))
-        .route("/ops/api/drops/{id}/notice", post(steer::notice))
+        .route("/ops/api/drops/{id}/notice", post(steer::notice).delete(steer::withdraw_notice))
+        .route("/ops/api/drops/{id}/logo", put(logo::put).delete(logo::delete))
         .route("/ops/api/drops/{id}/live", get(live::stream))
         .route("/ops/api/audit", get(audit::list))
         .merge(pages::router(sign_in))

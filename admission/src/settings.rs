@@ -11,12 +11,20 @@ pub struct Settings {
     pub regather_s: u64,
     /// How long booking may not report its stock before a drop pauses by itself, in seconds.
     pub booking_silent_s: u64,
+    /// The beacon whose rounds may order the lobby.
+    pub draw: crate::draw::Settings,
     /// Sign-in attempts of operators, an address.
     pub sign_in: Quota,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { release_every_ms: 50, regather_s: 60, booking_silent_s: 5, sign_in: Quota { per_minute: 10, burst: 5 } }
+        Self {
+            release_every_ms: 50,
+            regather_s: 60,
+            booking_silent_s: 5,
+            draw: crate::draw::Settings::default(),
+            sign_in: Quota { per_minute: 10, burst: 5 },
+        }
     }
 }

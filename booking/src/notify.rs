@@ -3,6 +3,7 @@
 mod mail;
 pub(crate) mod qr;
 pub mod ticket;
+pub mod turn;
 
 use std::sync::Once;
 
@@ -61,6 +62,16 @@ impl Notifier {
         let letter = mail::Letter::load(app, booking_id).await?;
         mailer.send(letter.refusal(&self.from)?).await?;
         Ok(())
+    }
+
+    /// It is the turn of somebody in a line who asked to be told. Without a mail server the address is forgotten all
+    /// the same.
+    pub(crate) async fn send_turn(&self, app: &App, drop_id: &str, place: &str) -> anyhow::Result<()> {
+        let Some(letter) = turn::Letter::load(app, drop_id, place).await? else { return Ok(()) };
+        if let Some(mailer) = self.mailer() {
+            mailer.send(letter.message(&self.from, &app.public_url, app.clock.now())?).await?;
+        }
+        Ok(letter.forget(&app.pool).await?)
     }
 
     /// Whether tickets are mailed at all.

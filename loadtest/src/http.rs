@@ -12,4 +12,4 @@ mod target;
 pub(crate) use call::{Answer, Call, Retry, Trouble};
 pub(crate) use client::Client;
 pub(crate) use stream::Stream;
-pub(crate) use target::Target;
+pub(crate) use target::{Target, loopback};

@@ -6,9 +6,12 @@
 //! books it reads for itself: the database by its own SQL, and the payment provider's list of
 //! intents. It shares no code with the services, so a wrong idea there is not repeated here.
 //!
+//! Beside it stands [`bench`]: what the line bears, in figures with a baseline.
+//!
 //! Reading order: [`cli`] → `run` (the evening) → `fan` (one life) → `record` (what was heard) →
 //! `books` → `judge` → `report`.
 
+pub mod bench;
 pub mod cli;
 
 mod stack;

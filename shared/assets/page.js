@@ -3,24 +3,23 @@
 const units = { s: 1000, minute: 60, hour: 3600, day: 86_400 };
 const sayGapMs = 10_000;
 
-/** Seconds as a clock: 0:59, 12:05, 1:02:03; from a day on "1 day 23 h", from two on "3 days". */
+const unit = (value, name) => new Intl.NumberFormat(document.documentElement.lang || "en", {
+  style: "unit", unit: name, unitDisplay: "long", numberingSystem: "latn",
+}).format(value);
+
+/** Seconds as a clock: 0:59, 12:05, 47:02:03; from two days on "3 days", in the page's language. */
 export function duration(seconds) {
   const left = Math.max(0, Math.floor(seconds));
-  if (left >= 2 * units.day) {
-    const inDays = { style: "unit", unit: "day", unitDisplay: "long" };
-    return new Intl.NumberFormat(document.documentElement.lang || "en", inDays).format(Math.floor(left / units.day));
-  }
-  if (left >= units.day) return `1 day ${Math.floor(left / units.hour) - 24} h`;
+  if (left >= 2 * units.day) return unit(Math.floor(left / units.day), "day");
   const two = (number) => String(number).padStart(2, "0");
   const [h, m, s] = [Math.floor(left / units.hour), Math.floor(left / units.minute) % 60, left % 60];
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
-/** Seconds as they are said: "45 seconds", "2 minutes". */
+/** Seconds as they are said in the page's language: "45 seconds", "2 minutes". */
 export function spoken(seconds) {
   const left = Math.max(0, Math.round(seconds));
-  if (left < 2 * units.minute) return left === 1 ? "1 second" : `${left} seconds`;
-  return `${Math.floor(left / units.minute)} minutes`;
+  return left < 2 * units.minute ? unit(left, "second") : unit(Math.floor(left / units.minute), "minute");
 }
 
 /** Writes only what changed: an untouched text costs no layout and keeps a reader's selection. */
@@ -46,7 +45,8 @@ export function say(message) {
 
 // Countdowns. `data-now` is the server's clock when it wrote the element, `data-countdown` the end; a fan's own
 // clock may be wrong by minutes. Elements may come and change at any time: each tick looks for them again.
-// `data-announce` says what the time is for ("to pay"): a screen reader hears twice that it runs out.
+// `data-announce` says what the time is for ("to pay", or a whole sentence with {time}): a screen reader hears
+// twice that it runs out.
 const announceAt = [120, 30];
 const clocks = new WeakMap();
 let writtenAt = performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.responseStart ?? 0);
@@ -64,7 +64,9 @@ function clock(element) {
 function announce(element, it, left) {
   const due = announceAt.some((seconds) => it.left > seconds && left <= seconds);
   it.left = left;
-  if (due && left > 0 && !element.closest("[hidden]")) say(`${spoken(left)} left ${element.dataset.announce}.`);
+  if (!due || left <= 0 || element.closest("[hidden]")) return;
+  const { announce: what } = element.dataset;
+  say(what.includes("{time}") ? what.replace("{time}", spoken(left)) : `${spoken(left)} left ${what}.`);
 }
 
 /** Writes every countdown as it stands; happens by itself four times a second. */

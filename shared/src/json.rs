@@ -10,6 +10,7 @@
 
 use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::{
+    body::HttpBody as _,
     extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
     response::{IntoResponse, Response},
 };
@@ -17,6 +18,9 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::problem::Problem;
+
+/// What most answers fit into, in bytes: a fan's document above all.
+const BODY_USUAL: usize = 1_024;
 
 /// A JSON body, read or answered.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +53,9 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(Self(T::default()));
+        }
         let is_json = is_json(request.headers());
         let body = read(request, state).await?;
         match (body.is_empty(), is_json) {
@@ -84,8 +91,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(body) => ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
+        let mut body = Vec::with_capacity(BODY_USUAL);
+        match serde_json::to_writer(&mut body, &self.0) {
+            Ok(()) => ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
             Err(error) => Problem::internal(error).into_response(),
         }
     }

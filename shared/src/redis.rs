@@ -1,6 +1,6 @@
 //! Redis: one connection for a process, single or Cluster, that never hangs.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use redis::{
@@ -48,7 +48,7 @@ fn default_prefix() -> String {
 #[derive(Clone)]
 pub struct Redis {
     connection: Connection,
-    prefix: String,
+    prefix: Arc<str>,
 }
 
 #[derive(Clone)]
@@ -71,7 +71,7 @@ impl Redis {
 
     /// The same connection for keys under another prefix.
     #[must_use]
-    pub fn with_prefix(&self, prefix: impl Into<String>) -> Self {
+    pub fn with_prefix(&self, prefix: impl Into<Arc<str>>) -> Self {
         Self { connection: self.connection.clone(), prefix: prefix.into() }
     }
 }
@@ -91,7 +91,7 @@ pub async fn connect(settings: &Settings) -> anyhow::Result<Redis> {
         .await
         .context("Redis did not answer within 10 seconds")?
         .context("connecting to Redis")?;
-    let mut redis = Redis { connection, prefix: settings.prefix.clone() };
+    let mut redis = Redis { connection, prefix: settings.prefix.as_str().into() };
     check_policy(&mut redis).await?;
     Ok(redis)
 }

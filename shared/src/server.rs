@@ -4,12 +4,12 @@
 //! cap on connections, a deadline for heads, and a drain that ends.
 
 mod connection;
+mod detach;
 mod tls;
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
 use serde::Deserialize;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -17,8 +17,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::detach::{Counted, Detachable, Detached};
 use self::{connection::Connections, tls::Certificate};
 use crate::lifecycle::Lifecycle;
 
@@ -109,7 +110,8 @@ pub fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
 
 /// Serves `router` until the lifecycle stops, then drains: no new connections, idle ones
 /// close, requests under way finish, at most `drain_s`. Streams should end by themselves at
-/// [`Lifecycle::stopping`]; what is left at the deadline is cut.
+/// [`Lifecycle::stopping`]; what is left at the deadline is cut. A connection that an answer took
+/// ([`Detachable`]) is no longer waited for: whoever has it ends it.
 ///
 /// Every request carries `ConnectInfo<SocketAddr>`.
 ///
@@ -133,7 +135,7 @@ pub async fn serve(
     let cut = CancellationToken::new();
     let connections = Arc::new(Connections::new(router, tls, settings, stop.clone(), cut.clone()));
     let slots = Arc::new(Semaphore::new(settings.max_connections));
-    let graceful = GracefulShutdown::new();
+    let open = TaskTracker::new();
     loop {
         // a slot first: at the cap nothing is accepted, and the kernel's queue takes over
         let next = async {
@@ -145,14 +147,12 @@ pub async fn serve(
             () = stop.cancelled() => break,
             next = next => next?,
         };
-        let (connections, watcher) = (connections.clone(), graceful.watcher());
-        tokio::spawn(async move {
-            connections.run(stream, peer, watcher).await;
-            drop(slot);
-        });
+        let (connections, counted) = (connections.clone(), Counted::new(slot));
+        open.spawn(async move { connections.run(stream, peer, counted).await });
     }
     drop(listener);
-    if tokio::time::timeout(Duration::from_secs(settings.drain_s), graceful.shutdown()).await.is_err() {
+    open.close();
+    if tokio::time::timeout(Duration::from_secs(settings.drain_s), open.wait()).await.is_err() {
         tracing::warn!(drain_s = settings.drain_s, "the drain's deadline passed; cutting what is left");
     }
     cut.cancel();

@@ -6,6 +6,7 @@
 
 mod database;
 mod documented;
+mod figures;
 mod servers;
 
 use std::str::FromStr as _;
@@ -18,6 +19,7 @@ use sqlx::{
 };
 
 pub use self::documented::{assert_documented, assert_sound};
+pub use self::figures::Figures;
 use crate::{
     encoding::{hex, random},
     http,

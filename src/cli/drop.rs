@@ -1,6 +1,8 @@
 //! `onsale drop …`: create and steer on-sales, as the operators' API does, and on the same record.
 
-use admission::drops::{self, Changes, DropError, JoinRequires, NewDrop, Settings};
+mod brand;
+
+use admission::drops::{self, Changes, DrawSource, DropError, JoinRequires, NewDrop, Settings};
 use admission::ids::DropId;
 use admission::line::Line;
 use clap::{Args, Subcommand};
@@ -9,6 +11,7 @@ use serde_json::json;
 use shared::clock::Clock;
 use uuid::Uuid;
 
+use self::brand::Worn;
 use super::Globals;
 use super::tool::Target;
 use crate::failure::Failure;
@@ -107,6 +110,12 @@ struct Tuning {
     /// none, or account: fans must be signed in to join
     #[arg(long, value_name = "WHAT", value_parser = join_requires)]
     join_requires: Option<JoinRequires>,
+    /// Where the chance of the draw comes from: commit (a secret shown as a hash beforehand), or beacon (a
+    /// round of drand; the list closes 40 seconds before the opening)
+    #[arg(long = "draw", value_name = "SOURCE", value_parser = draw_source)]
+    draw_source: Option<DrawSource>,
+    #[command(flatten)]
+    worn: Worn,
 }
 
 impl Tuning {
@@ -120,6 +129,8 @@ impl Tuning {
             max_per_fan: self.max_per_fan,
             opens_at: self.opens_at.map(Some),
             join_requires: self.join_requires,
+            draw_source: self.draw_source,
+            brand: self.worn.changes(),
             ..Changes::default()
         }
     }
@@ -138,12 +149,25 @@ pub(crate) async fn run(drop: Drop, globals: &Globals) -> Result<(), Failure> {
     let line = Line::new(target.redis().await?);
     let changed = match drop {
         Drop::Create(create) => {
+            let logo = create.tuning.worn.logo()?;
             let settings = create.tuning.changes().apply(&Settings::at_rate(create.rate_per_minute));
             let new = NewDrop { id: create.id, events: create.events, settings };
-            drops::create(&pool, &line, &new, ACTOR).await
+            let made = drops::create(&pool, &line, &new, ACTOR).await.map_err(failure)?;
+            match logo.flatten() {
+                Some(logo) => drops::change_logo(&pool, &line, &new.id, Some(&logo), ACTOR).await,
+                None => Ok(made),
+            }
         }
         Drop::Set(set) => {
+            let logo = set.tuning.worn.logo()?;
             let changes = Changes { rate_per_minute: set.rate_per_minute, ..set.tuning.changes() };
+            let only_logo = logo.is_some() && json!(changes) == json!({});
+            if let Some(logo) = logo {
+                let worn = drops::change_logo(&pool, &line, &set.id, logo.as_ref(), ACTOR).await.map_err(failure)?;
+                if only_logo {
+                    return say(globals.json, &worn);
+                }
+            }
             drops::change(&pool, &line, &set.id, &changes, Clock::system().now(), ACTOR).await
         }
         Drop::Open { id } => drops::open(&pool, &line, &id, Clock::system().now(), ACTOR).await,
@@ -185,6 +209,10 @@ fn failure(error: DropError) -> Failure {
 
 fn slug(text: &str) -> Result<DropId, String> {
     DropId::parse(text).ok_or_else(|| "a drop's id has 1 to 63 lower-case letters, digits and hyphens".to_owned())
+}
+
+fn draw_source(text: &str) -> Result<DrawSource, String> {
+    DrawSource::parse(text).ok_or_else(|| "expected commit or beacon".to_owned())
 }
 
 fn join_requires(text: &str) -> Result<JoinRequires, String> {

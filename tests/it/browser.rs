@@ -18,4 +18,5 @@ mod console;
 mod keyboard;
 mod pages;
 mod sold_out;
+mod waiting;
 mod whole_way;

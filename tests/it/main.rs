@@ -4,6 +4,7 @@ mod support;
 
 mod browser;
 mod command_line;
+mod draw;
 mod import;
 mod kill;
 mod proxy;

@@ -34,6 +34,35 @@ async fn a_drop_is_created_opened_tuned_and_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drop_wears_a_brand() {
+    let stack = Stack::start().await;
+    let event = stack.event().await;
+    let dir = crate::support::folder();
+    let write = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        path.to_str().expect("text").to_owned()
+    };
+    let (good, bad) = (write("good.svg", "<svg/>"), write("bad.svg", "<svg><script/></svg>"));
+    let create = ["drop", "create", "an-evening", "--event", &event, "--rate-per-minute", "600", "--json"];
+    let refused = stack.tool(&[&create[..], &["--logo", &bad]].concat()).await;
+    assert_eq!((refused.code, &refused.problem()["type"]), (1, &"/problems/logo".into()), "{refused:?}");
+    let worn = ["--brand-name", "The Hall", "--accent", "#00695A", "--logo", &good];
+    let made = stack.tool(&[&create[..], &worn].concat()).await.ok().json();
+    assert_eq!(made["brand"], json!({"name": "The Hall", "accent": "#00695a"}));
+    let logo = made["logo"].as_str().expect("a logo");
+    let picture = reqwest::get(format!("{}/queue/an-evening/logo/{logo}", stack.url)).await.expect("an answer");
+    assert_eq!((picture.status().as_u16(), picture.text().await.expect("text")), (200, "<svg/>".to_owned()));
+
+    let set = ["drop", "set", "an-evening", "--json"];
+    let bare = stack.tool(&[&set[..], &["--accent", "", "--no-logo"]].concat()).await.ok().json();
+    assert_eq!((&bare["brand"], &bare["logo"]), (&json!({"name": "The Hall"}), &json!(null)));
+    assert_eq!(stack.tool(&[&set[..], &["--accent", "teal"]].concat()).await.code, 2);
+    let missing = stack.tool(&[&set[..], &["--logo", "/nothing/here.svg"]].concat()).await;
+    assert!(missing.code == 1 && missing.problem()["detail"].to_string().contains("/nothing/here.svg"), "{missing:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_may_sign_in() {
     let stack = Stack::start().await;
     let added = stack.tool(&["operator", "add", "ops@example.org", "--json"]).await.ok().json();

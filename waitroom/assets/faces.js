@@ -1,8 +1,7 @@
-// What both of the waiting room's pages do: show one section of all, write numbers, say times as the fan's
+// What both of the waiting room's pages do: show one section of all, write into fields, say times as the fan's
 // clock would.
 import { text } from "../shared/page.js";
-
-export const number = (value) => value.toLocaleString("en");
+import { timeOf } from "./words.js";
 
 /** Shows the section `face` of `root`; the others keep their room, so nothing moves. */
 export function show(root, face) {
@@ -22,23 +21,11 @@ export function write(root, field, value) {
   for (const element of root.querySelectorAll(`[data-field="${field}"]`)) text(element, value);
 }
 
-const part = (at, options) => new Intl.DateTimeFormat("en-GB", options).format(at);
-const hourOf = (at) => part(at, { hour: "numeric", minute: "2-digit", hour12: true }).toLowerCase();
-const zoneOf = (at) => new Intl.DateTimeFormat("en", { timeZoneName: "short" })
-  .formatToParts(at).find(({ type }) => type === "timeZoneName").value;
-
-/** "8:16 am", or "Tuesday, 24 November 2026, 8:16 am (your time, GMT+1)". */
-function localTime(at, style) {
-  if (style === "hour") return hourOf(at);
-  const date = part(at, { day: "numeric", month: "long", year: "numeric" });
-  return `${part(at, { weekday: "long" })}, ${date}, ${hourOf(at)} (your time, ${zoneOf(at)})`;
-}
-
 /** Times in the fan's own zone, where the server could only say UTC. */
 export function tellLocally(root) {
   for (const element of root.querySelectorAll("time[data-local]")) {
     const at = new Date(element.dateTime);
-    if (!Number.isNaN(at.getTime())) text(element, localTime(at, element.dataset.local));
+    if (!Number.isNaN(at.getTime())) text(element, timeOf(at, element.dataset.local));
   }
 }
 

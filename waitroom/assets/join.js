@@ -1,6 +1,7 @@
 // Not in line yet: the drop's public totals, kept fresh without haste. Nothing here depends on them.
 import { text } from "../shared/page.js";
-import { number, show, tellLocally, write } from "./faces.js";
+import { show, tellLocally, write } from "./faces.js";
+import { leftOf, number, reasonOf, t } from "./words.js";
 
 const root = document.getElementById("join");
 const { path } = root.dataset;
@@ -8,22 +9,23 @@ const everyMs = 20_000;
 let timer;
 
 function tell({ state, reason, waiting, lobby, left, opens_at: opensAt }) {
+  const face = state === "paused" && reason === "covered" ? reason : state;
   write(root, "waiting", number(waiting));
   write(root, "lobby", number(lobby));
-  write(root, "left", left === null ? "not known yet" : number(left));
-  if (state === "paused") write(root, "reason", reason ?? "");
+  write(root, "left", leftOf(left));
+  if (face === "paused") write(root, "reason", reasonOf(reason));
   for (const clock of root.querySelectorAll('[data-field="opens"]')) {
     if (opensAt && Date.parse(opensAt) !== Date.parse(clock.dataset.countdown)) clock.dataset.countdown = opensAt;
   }
   for (const time of root.querySelectorAll('time[data-field="opens-at"]')) if (opensAt) time.dateTime = opensAt;
   tellLocally(root);
-  show(root, state);
-  document.getElementById("door").hidden = state === "ended";
+  show(root, face);
+  document.getElementById("door").hidden = face === "ended";
   const now = document.getElementById("join-now");
   if (!now) return; // to sign in comes first
-  now.hidden = state === "sold_out";
+  now.hidden = face === "sold_out";
   document.getElementById("join-sold-out").hidden = !now.hidden;
-  text(now.querySelector("button"), state === "scheduled" ? "Enter the lobby" : "Join the line");
+  text(now.querySelector("button"), face === "scheduled" ? t("join-lobby") : t("join-line"));
 }
 
 async function look() {

@@ -1,30 +1,31 @@
 //! Everybody this process holds of one drop: one look at the line serves them all.
 
-mod speed;
-
 use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use admission::{
+    estimate::{Meter, Speed},
     ids::{DropId, OrderKey, Place},
     line::{Change, Counts, DropState, Face, Line, LineError, Watched},
     position::Pivots,
 };
+use arc_swap::ArcSwap;
 use dashmap::{DashMap, Entry};
 use shared::lifecycle::Lifecycle;
-use speed::Speed;
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Settings, error::Error};
+use crate::{
+    Settings,
+    card::Card,
+    error::Error,
+    hub::{Hub, News},
+};
 
 /// A tick with positions comes this often.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Streams one place may have open in this process: a fan's tabs and devices.
-const STREAMS_PER_PLACE_MAX: usize = 8;
 
 /// The line as one look saw it.
 #[derive(Debug, Default)]
@@ -34,11 +35,17 @@ pub(crate) struct Tick {
     pub(crate) counts: Counts,
     pub(crate) face: Face,
     pivots: Pivots,
-    /// Fans a second the front moves by.
-    pub(crate) speed: f64,
+    pub(crate) speed: Speed,
 }
 
 impl Tick {
+    /// One at which everybody has `waiting` before them.
+    #[cfg(test)]
+    pub(crate) fn of_waiting(number: u64, drop: DropState, waiting: u64) -> Self {
+        let counts = Counts { waiting, ..Counts::default() };
+        Self { number, drop, counts, pivots: Pivots::new(Vec::new(), waiting), ..Self::default() }
+    }
+
     /// How many stand before the holder of `key`; `None` when this look cannot say: the lobby is being
     /// drawn, or the key was given after it (those who came in between would be missing, and a position
     /// shown too low could never be put right).
@@ -53,13 +60,15 @@ impl Tick {
 pub(crate) struct Crowds {
     all: Arc<DashMap<DropId, Arc<Crowd>>>,
     line: Line,
+    hub: Hub,
     watch_every: Duration,
     lifecycle: Lifecycle,
 }
 
 impl Crowds {
-    pub(crate) fn new(line: Line, settings: &Settings, lifecycle: Lifecycle) -> Self {
-        Self { all: Arc::default(), line, watch_every: Duration::from_millis(settings.watch_every_ms), lifecycle }
+    pub(crate) fn new(line: Line, hub: Hub, settings: &Settings, lifecycle: Lifecycle) -> Self {
+        let watch_every = Duration::from_millis(settings.watch_every_ms);
+        Self { all: Arc::default(), line, hub, watch_every, lifecycle }
     }
 
     /// Whether this process has seen the drop alive.
@@ -80,8 +89,9 @@ impl Crowds {
             // somebody else asked at the same moment
             Entry::Occupied(crowd) => Ok(crowd.get().clone()),
             Entry::Vacant(vacant) => {
-                let crowd = Arc::new(Crowd { ticks: watch::Sender::new(Arc::default()), fans: DashMap::new() });
-                let watcher = Watcher::new(self.line.clone(), drop.clone(), Arc::downgrade(&crowd), first);
+                let crowd = Arc::new(Crowd { tick: ArcSwap::default(), card: Card::new(drop) });
+                let ways = (self.line.clone(), self.hub.clone());
+                let watcher = Watcher::new(ways, drop.clone(), Arc::downgrade(&crowd), first);
                 let (every, stopping) = (self.watch_every, self.lifecycle.stopping());
                 self.lifecycle.spawn("crowd watcher", async move {
                     watcher.run(every, stopping).await;
@@ -93,87 +103,46 @@ impl Crowds {
     }
 }
 
-/// The fans of one drop that listen here.
+/// What this process knows of one drop.
 #[derive(Debug)]
 pub(crate) struct Crowd {
-    ticks: watch::Sender<Arc<Tick>>,
-    fans: DashMap<Place, watch::Sender<u64>>,
+    tick: ArcSwap<Tick>,
+    card: Card,
 }
 
 impl Crowd {
+    #[cfg(test)]
+    pub(crate) fn of_tick(drop: &DropId, tick: Tick) -> Arc<Self> {
+        Arc::new(Self { tick: ArcSwap::from_pointee(tick), card: Card::new(drop) })
+    }
+
     pub(crate) fn tick(&self) -> Arc<Tick> {
-        self.ticks.borrow().clone()
+        self.tick.load_full()
     }
 
-    pub(crate) fn ticks(&self) -> watch::Receiver<Arc<Tick>> {
-        self.ticks.subscribe()
-    }
-
-    /// Wakes whenever something happened to `place`, until dropped. `None` when as many streams as one
-    /// place may have listen already.
-    pub(crate) fn listen(self: &Arc<Self>, place: Place) -> Option<Listener> {
-        let fan = self.fans.entry(place).or_insert_with(|| watch::Sender::new(0));
-        (fan.receiver_count() < STREAMS_PER_PLACE_MAX).then(|| Listener {
-            crowd: self.clone(),
-            place,
-            woken: Some(fan.subscribe()),
-        })
-    }
-
-    fn wake(&self, place: &str) {
-        if let Some(fan) = Place::parse(place).and_then(|place| self.fans.get(&place)) {
-            fan.send_modify(|times| *times += 1);
-        }
-    }
-
-    fn wake_all(&self) {
-        for fan in &self.fans {
-            fan.send_modify(|times| *times += 1);
-        }
-    }
-}
-
-/// One stream's ear. Several tabs may listen for one place.
-pub(crate) struct Listener {
-    crowd: Arc<Crowd>,
-    place: Place,
-    woken: Option<watch::Receiver<u64>>,
-}
-
-impl Listener {
-    pub(crate) async fn woken(&mut self) {
-        if let Some(woken) = &mut self.woken
-            && woken.changed().await.is_ok()
-        {
-            return;
-        }
-        std::future::pending::<()>().await;
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.woken = None;
-        self.crowd.fans.remove_if(&self.place, |_, fan| fan.receiver_count() == 0);
+    /// How the estimates shown here turned out.
+    pub(crate) fn card(&self) -> &Card {
+        &self.card
     }
 }
 
 /// Reads the line for one crowd.
 struct Watcher {
     line: Line,
+    hub: Hub,
     drop: DropId,
     crowd: Weak<Crowd>,
     last_change: String,
     number: u64,
     epoch: u64,
-    speed: Speed,
+    meter: Meter,
 }
 
 impl Watcher {
-    fn new(line: Line, drop: DropId, crowd: Weak<Crowd>, first: (DropState, Watched)) -> Self {
+    fn new((line, hub): (Line, Hub), drop: DropId, crowd: Weak<Crowd>, first: (DropState, Watched)) -> Self {
         let last_change = first.1.last_change.clone();
         let epoch = first.0.epoch;
-        let mut watcher = Self { line, drop, crowd, last_change, number: 0, epoch, speed: Speed::default() };
+        let mut watcher = Self { line, hub, drop, crowd, last_change, number: 0, epoch, meter: Meter::default() };
         watcher.publish(first.0, first.1);
         watcher
     }
@@ -209,43 +178,47 @@ impl Watcher {
         }
     }
 
-    /// Reads what changed and wakes whom it concerns; publishes a tick when one is due or when the
-    /// drop itself changed. Returns whether it did.
+    /// Reads what changed and tells the streams; publishes a tick when one is due or when the drop itself
+    /// changed. Returns whether it did.
     async fn look(&mut self, tick_due: bool) -> Result<bool, LineError> {
         let (drop, mut watched) = self.line.watch(&self.drop, Some(&self.last_change), tick_due).await?;
-        let Some(crowd) = self.crowd.upgrade() else { return Ok(false) };
         let ticked = tick_due || watched.changes.contains(&Change::Drop);
         if ticked && !tick_due {
             // before anything is taken note of: should this fail, the changes are read again
             let now = self.line.watch(&self.drop, None, true).await?.1;
             (watched.pivots, watched.face) = (now.pivots, now.face);
         }
-        let look_at_all = drop.epoch != self.epoch || watched.changes.contains(&Change::Gap);
-        self.epoch = drop.epoch;
-        self.last_change.clone_from(&watched.last_change);
-        let changes = std::mem::take(&mut watched.changes);
-        if ticked {
-            self.publish(drop, watched);
+        let (epoch, last_change) = (drop.epoch, watched.last_change.clone());
+        let all = epoch != self.epoch || watched.changes.contains(&Change::Gap);
+        let places = std::mem::take(&mut watched.changes).iter().filter_map(place_of).collect();
+        let tick = if ticked { self.publish(drop, watched) } else { None };
+        let news = News { drop: self.drop.clone(), tick, places, all };
+        // a hub that is too far behind reads these changes again at the next look
+        if news.is_empty() || self.hub.tell(news) {
+            self.epoch = epoch;
+            self.last_change = last_change;
         }
-        if look_at_all {
-            crowd.wake_all();
-        } else {
-            for change in &changes {
-                if let Change::Place(place) = change {
-                    crowd.wake(place);
-                }
-            }
+        if ticked && let Some(crowd) = self.crowd.upgrade() {
+            crowd.card.report(&self.line, &self.drop).await?;
         }
         Ok(ticked)
     }
 
-    fn publish(&mut self, drop: DropState, watched: Watched) {
+    fn publish(&mut self, drop: DropState, watched: Watched) -> Option<Arc<Tick>> {
         self.number += 1;
-        let speed = self.speed.measure(drop.now, watched.counts.called_total, drop.rate_per_minute);
-        if let Some(crowd) = self.crowd.upgrade() {
-            let pivots = Pivots::new(watched.pivots, watched.counts.waiting);
-            let tick = Tick { number: self.number, drop, counts: watched.counts, face: watched.face, pivots, speed };
-            crowd.ticks.send_replace(Arc::new(tick));
-        }
+        let speed = self.meter.measure(&drop, &watched.counts);
+        let crowd = self.crowd.upgrade()?;
+        let pivots = Pivots::new(watched.pivots, watched.counts.waiting);
+        let tick = Tick { number: self.number, drop, counts: watched.counts, face: watched.face, pivots, speed };
+        let tick = Arc::new(tick);
+        crowd.tick.store(tick.clone());
+        Some(tick)
+    }
+}
+
+fn place_of(change: &Change) -> Option<Place> {
+    match change {
+        Change::Place(place) => Place::parse(place),
+        Change::Drop | Change::Gap => None,
     }
 }

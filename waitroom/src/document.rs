@@ -1,9 +1,10 @@
 //! The document a fan reads: where they stand, and what to do next.
 
 use admission::{
-    estimate::{Estimate, estimate},
+    chance::{Chance, chance},
+    estimate::{Estimate, Speed, estimate},
     ids::{DropId, OrderKey, Place, VisitorSecret},
-    line::{DropState, EndReason, PlaceState},
+    line::{Counts, DropState, EndReason, PlaceState},
     pass::{Pass, Passes},
     token::{Grant, Signer},
 };
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{error::Error, fan::Fan};
+use crate::{error::Error, fan::Fan, routes::draw::Receipt};
 
 /// What join, status and claim answer; absent things are null.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -33,6 +34,7 @@ pub(crate) struct Document {
     pub(crate) estimate: Option<Estimate>,
     /// Whether it is the fan's turn and they are not in yet; also while the whole drop stands still.
     pub(crate) called: bool,
+    /// Until when a claim counts: for a turn that lapsed, to the end of the grace time.
     #[schema(required)]
     pub(crate) claim_deadline: Option<Timestamp>,
     #[schema(required)]
@@ -43,6 +45,14 @@ pub(crate) struct Document {
     /// Tickets nobody holds or owns; null until booking has reported.
     #[schema(required)]
     pub(crate) left: Option<u64>,
+    /// Of a ticket, for who waits; null where there is nothing to say.
+    #[schema(required)]
+    pub(crate) chance: Option<Chance>,
+    /// Whether a mail will be sent when it is the fan's turn.
+    pub(crate) mail: bool,
+    /// What the place has to do with the draw, on join and status; null on the stream, and for who came after it.
+    #[schema(required)]
+    pub(crate) draw: Option<Receipt>,
     /// Where the live stream is.
     pub(crate) events: String,
     /// For clients without the stream: when to ask again.
@@ -60,6 +70,9 @@ pub(crate) struct AdmissionPart {
     pub(crate) admitted_at: u64,
 }
 
+/// An epoch no line reaches, so that no place is brought back by its pass.
+const NEVER_LOST: u64 = u64::MAX;
+
 /// What stands behind a document.
 pub(crate) struct View<'a> {
     pub(crate) fan: &'a Fan,
@@ -67,10 +80,9 @@ pub(crate) struct View<'a> {
     pub(crate) place: &'a PlaceState,
     /// How many stand before, for a waiting fan, as it may be shown.
     pub(crate) ahead: Option<u64>,
-    /// Fans a second the front of the line moves by.
-    pub(crate) speed: f64,
-    /// Tickets nobody holds or owns.
-    pub(crate) left: Option<u64>,
+    /// How fast the line moves.
+    pub(crate) speed: Speed,
+    pub(crate) counts: &'a Counts,
 }
 
 impl View<'_> {
@@ -78,18 +90,11 @@ impl View<'_> {
         let (state, reason) = state(self.drop, self.place);
         // while fans come back after a loss, whoever is first would be shown a place in front that is not theirs
         let ahead = self.ahead.filter(|_| !self.drop.regathering());
-        let Fan { drop, visitor, place, generation } = self.fan;
+        let Fan { drop, visitor, place, .. } = self.fan;
         Ok(Document {
             drop: drop.clone(),
             place: *place,
-            pass: passes.issue(&Pass {
-                drop: drop.clone(),
-                place: *place,
-                key: self.place.key(),
-                epoch: self.drop.epoch,
-                generation: *generation,
-                visitor_hash: visitor.hash(),
-            }),
+            pass: passes.issue(&self.pass()),
             visitor: visitor.expose(),
             state,
             position: ahead.map(|ahead| ahead + 1),
@@ -104,15 +109,35 @@ impl View<'_> {
             ),
             claim_deadline: match self.place {
                 PlaceState::Called { deadline, .. } => Some(timestamp(*deadline)?),
+                PlaceState::Lapsed { deadline, .. } => {
+                    Some(timestamp(deadline.saturating_add(self.drop.grace_s.saturating_mul(1_000_000)))?)
+                }
                 _ => None,
             },
             admission: self.admission(signer, visitor)?,
             opens_at: self.drop.opens_at.map(timestamp).transpose()?,
-            left: self.left,
+            left: self.counts.left(),
+            chance: ahead.and_then(|ahead| chance(self.counts, ahead)),
+            mail: self.fan.mail,
+            draw: None,
             events: format!("/queue/{drop}/events"),
             poll_after_s: poll_after_s(state, ahead),
             reason,
         })
+    }
+
+    fn pass(&self) -> Pass {
+        let Fan { drop, visitor, own, place, generation, .. } = self.fan;
+        let moved = *self.place == PlaceState::Moved;
+        Pass {
+            drop: drop.clone(),
+            // nothing comes back by the pass of a place that is on another device
+            place: if moved { *own } else { *place },
+            key: self.place.key(),
+            epoch: if moved { NEVER_LOST } else { self.drop.epoch },
+            generation: *generation,
+            visitor_hash: visitor.hash(),
+        }
     }
 
     fn admission(&self, signer: &Signer, visitor: &VisitorSecret) -> Result<Option<AdmissionPart>, Error> {
@@ -138,6 +163,7 @@ pub(crate) fn state(drop: &DropState, place: &PlaceState) -> (&'static str, Opti
     let because = |word: &str| Some(word.to_owned());
     match place {
         PlaceState::Admitted { .. } => return ("admitted", None),
+        PlaceState::Moved => return ("left", because("moved")),
         PlaceState::Ended { reason, .. } => {
             return match reason {
                 EndReason::Finished => ("finished", None),
@@ -162,6 +188,7 @@ pub(crate) fn state(drop: &DropState, place: &PlaceState) -> (&'static str, Opti
     }
     match place {
         PlaceState::Lobby => ("lobby", None),
+        PlaceState::Late { .. } => ("lobby", because("late")),
         PlaceState::Drawing => ("drawing", None),
         PlaceState::Called { .. } => ("called", None),
         PlaceState::Claiming { .. } => ("called", because("claim-waits")),

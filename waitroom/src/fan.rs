@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use admission::{
     ids::{DropId, Place, TURNS_MAX, VisitorSecret},
-    line::{BatchError, DropState, EndReason, Joined, Newcomer, PlaceState, Receipt},
+    line::{Asker, BatchError, DropState, EndReason, Held, Joined, LineError, Newcomer, PlaceState, Receipt},
     pass::Pass,
     presented,
     session::Session,
 };
 use axum::{
     extract::{FromRequestParts, Path},
-    http::{HeaderMap, request::Parts},
+    http::{HeaderMap, header::COOKIE, request::Parts},
 };
 use shared::http::cookies;
 
 use crate::{app::App, crowd::Crowd, error::Error};
 
 /// A caller of a drop's line, before anything is known of a place.
+#[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) drop: DropId,
     pub(crate) visitor: Option<VisitorSecret>,
@@ -27,12 +28,19 @@ pub(crate) struct Caller {
     pub(crate) session: Option<String>,
 }
 
-/// A caller who has a place.
+/// A caller who has a place, or had one.
+#[derive(Clone)]
 pub(crate) struct Fan {
     pub(crate) drop: DropId,
     pub(crate) visitor: VisitorSecret,
+    /// The place of their own turn; another device's may have been moved to it.
+    pub(crate) own: Place,
+    /// The place they have: their own, or the one moved to it.
     pub(crate) place: Place,
+    /// How often it was moved.
     pub(crate) generation: u32,
+    /// Whether a mail is to be sent when it is called.
+    pub(crate) mail: bool,
 }
 
 impl FromRequestParts<App> for Caller {
@@ -60,6 +68,9 @@ fn pass(app: &App, headers: &HeaderMap, drop: &DropId, visitor: Option<&VisitorS
         let visitor = visitor.ok_or(Error::Pass(admission::pass::PassError::Invalid))?;
         return Ok(Some(app.passes.check(&text, drop, visitor)?));
     }
+    if !headers.contains_key(COOKIE) {
+        return Ok(None);
+    }
     Ok(cookies::get(headers, &presented::pass_cookie(drop))
         .zip(visitor)
         .and_then(|(text, visitor)| app.passes.check(&text, drop, visitor).ok()))
@@ -81,57 +92,104 @@ impl Caller {
         Ok(app.sessions.verify(token, app.clock.now())?)
     }
 
+    /// The signed-in account of a drop that asks for one.
+    pub(crate) async fn account_if_required(&self, app: &App) -> Result<Option<String>, Error> {
+        match self.crowd(app).await?.tick().drop.account_required {
+            true => Ok(Some(self.account(app)?.user_id.to_string())),
+            false => Ok(None),
+        }
+    }
+
     /// The turn of the pass, or the first.
     pub(crate) fn first_turn(&self, visitor: &VisitorSecret) -> u32 {
         let Some(pass) = &self.pass else { return 0 };
         (0..TURNS_MAX).find(|&turn| Place::of(&self.drop, turn, visitor) == pass.place).unwrap_or(0)
     }
 
-    /// The caller's place as it stands; one given up leads on to the next turn.
-    pub(crate) async fn place(self, app: &App) -> Result<(Fan, DropState, PlaceState), Error> {
+    /// The caller's place as it stands; one given up leads on to the next turn, and so does one that is on another
+    /// device now, if they took the next turn.
+    pub(crate) async fn place(self, app: &App) -> Result<(Fan, Arc<DropState>, PlaceState), Error> {
         let visitor = self.visitor.clone().ok_or(Error::UnknownPlace)?;
+        let mut elsewhere = None;
         for turn in self.first_turn(&visitor)..TURNS_MAX {
-            let place = Place::of(&self.drop, turn, &visitor);
-            let (drop, state) = match app.batcher.look(&self.drop, place).await {
-                Err(BatchError::Restoring) if self.pass.is_none() && !app.crowds.knows(&self.drop) => {
-                    return Err(Error::UnknownDrop);
-                }
-                answer => answer?,
-            };
-            let (drop, state) = match state {
-                PlaceState::Unknown => self.back_in_line(app, place, drop).await?,
-                state => (drop, state),
-            };
+            let asker = Asker { own: Place::of(&self.drop, turn, &visitor), visitor_hash: visitor.hash() };
+            let (drop, held, state) = self.look(app, asker).await?;
+            let fan = || Fan::new(self.drop.clone(), visitor.clone(), asker.own, held);
             match state {
                 PlaceState::Ended { given_up: true, .. } => {}
-                PlaceState::Unknown => return Err(Error::UnknownPlace),
-                state => {
-                    let generation = self.pass.as_ref().map_or(0, |pass| pass.generation);
-                    return Ok((Fan { drop: self.drop, visitor, place, generation }, drop, state));
-                }
+                PlaceState::Moved => elsewhere = Some((fan(), drop, state)),
+                PlaceState::Unknown => return elsewhere.ok_or(Error::UnknownPlace),
+                state => return Ok((fan(), drop, state)),
             }
         }
         Err(Error::TooManyTurns)
     }
-}
 
-impl Caller {
-    /// What the pass says of `place`, should the line have forgotten it.
-    pub(crate) fn receipt(&self, place: Place) -> Option<Receipt> {
-        let pass = self.pass.as_ref().filter(|pass| pass.place == place)?;
-        Some(Receipt { key: pass.key, epoch: pass.epoch })
+    /// What the pass says of what this visitor has by their own place, should the line have forgotten it.
+    pub(crate) fn receipt(&self, own: Place) -> Option<Receipt> {
+        let pass = self.pass.as_ref().filter(|pass| pass.place == own || pass.generation > 0)?;
+        Some(Receipt { place: pass.place, key: pass.key, epoch: pass.epoch, generation: pass.generation })
     }
 
-    /// A place that Redis lost goes back to where its pass says, whatever the fan came for.
-    async fn back_in_line(&self, app: &App, place: Place, drop: DropState) -> Result<(DropState, PlaceState), Error> {
-        let Some(receipt) = self.receipt(place).filter(|receipt| receipt.epoch < drop.epoch) else {
-            return Ok((drop, PlaceState::Unknown));
+    /// One look. A place that Redis lost goes back to where the pass says, whatever the fan came for; and one that
+    /// was moved here, of which Redis lost the word, is here again.
+    async fn look(&self, app: &App, asker: Asker) -> Result<(Arc<DropState>, Held, PlaceState), Error> {
+        let (drop, (held, state)) = match app.batcher.look(&self.drop, asker).await {
+            Err(BatchError::Restoring) if self.pass.is_none() && !app.crowds.knows(&self.drop) => {
+                return Err(Error::UnknownDrop);
+            }
+            answer => answer?,
         };
-        let who = Newcomer { place, receipt: Some(receipt), account: None };
-        Ok(match app.batcher.join(&self.drop, who).await? {
-            (drop, Joined::New(place) | Joined::Known(place)) => (drop, place),
-            (drop, Joined::AccountBound | Joined::Over) => (drop, PlaceState::Unknown),
-        })
+        let receipt = self.receipt(asker.own).filter(|receipt| receipt.epoch < drop.epoch);
+        let Some(receipt) = receipt.filter(|receipt| match state {
+            PlaceState::Unknown => true,
+            PlaceState::Moved => receipt.generation > 0,
+            _ => false,
+        }) else {
+            return Ok((drop, held, state));
+        };
+        Ok(put_back(app, &self.drop, asker, receipt).await?)
+    }
+}
+
+/// Puts a place back to where a receipt says.
+async fn put_back(
+    app: &App,
+    drop: &DropId,
+    asker: Asker,
+    receipt: Receipt,
+) -> Result<(Arc<DropState>, Held, PlaceState), BatchError> {
+    let Asker { own, visitor_hash } = asker;
+    let who = Newcomer { place: own, visitor_hash, receipt: Some(receipt), account: None };
+    Ok(match app.batcher.join(drop, who).await? {
+        (drop, (held, Joined::New(place) | Joined::Known(place))) => (drop, held, place),
+        (drop, (held, Joined::AccountBound | Joined::Over)) => (drop, held, PlaceState::Unknown),
+    })
+}
+
+impl Fan {
+    pub(crate) fn new(drop: DropId, visitor: VisitorSecret, own: Place, held: Held) -> Self {
+        Self { drop, visitor, own, place: held.place, generation: held.generation, mail: held.mail }
+    }
+
+    pub(crate) fn asker(&self) -> Asker {
+        Asker { own: self.own, visitor_hash: self.visitor.hash() }
+    }
+
+    pub(crate) fn held(&self) -> Held {
+        Held { place: self.place, generation: self.generation, mail: self.mail }
+    }
+
+    fn hold(&mut self, held: Held) {
+        (self.place, self.generation, self.mail) = (held.place, held.generation, held.mail);
+    }
+
+    /// Takes the admission of a called place, or queues the claim for the bucket; of a place that is on another
+    /// device by now, nothing.
+    pub(crate) async fn claim(&mut self, app: &App) -> Result<(DropState, PlaceState), LineError> {
+        let (drop, held, place) = app.line.claim_held(&self.drop, &self.held(), &self.asker()).await?;
+        self.hold(held);
+        Ok((drop, place))
     }
 }
 

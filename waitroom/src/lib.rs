@@ -5,10 +5,12 @@
 //! costs Redis a command only to join, look, claim and leave.
 
 mod app;
+mod card;
 mod crowd;
 mod document;
 mod error;
 mod fan;
+mod hub;
 mod openapi;
 mod pages;
 mod routes;

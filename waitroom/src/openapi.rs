@@ -3,11 +3,11 @@
 use admission::{credentials, line::Notice};
 use utoipa::OpenApi;
 
-use crate::routes::{claim, events, join, jwks, leave, pulse, status};
+use crate::routes::{claim, code, draw, events, join, jwks, leave, mail, move_place, pulse, status};
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(join::join, status::status, claim::claim, events::events, leave::leave, pulse::pulse, jwks::jwks,),
+    paths(join::join, status::status, claim::claim, events::events, leave::leave, code::code, move_place::move_place, mail::ask, mail::forget, pulse::pulse, draw::draw, draw::entrants, jwks::jwks,),
     components(schemas(Notice))
 )]
 struct Document;

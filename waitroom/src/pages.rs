@@ -6,15 +6,23 @@
 //! fetched again when a drop pauses: a hundred thousand fans would come at once.
 
 mod act;
+mod brand;
+mod catalogue;
 mod face;
+mod language;
 mod show;
 mod shown;
+mod views;
 mod words;
 
 use axum::{Router, routing::get};
 
+pub(crate) use self::brand::Logos;
 use crate::app::App;
 
 pub(crate) fn router() -> Router<App> {
-    Router::new().route("/queue/{drop}", get(show::show).post(act::act))
+    Router::new()
+        .route("/queue/{drop}", get(show::show).post(act::act))
+        .route("/queue/{drop}/brand/{file}", get(brand::sheet))
+        .route("/queue/{drop}/logo/{file}", get(brand::logo))
 }

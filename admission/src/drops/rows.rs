@@ -1,12 +1,16 @@
 //! Drops in Postgres, one query a function.
 
+use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as PgTimestamp, ToSqlx as _};
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
-use crate::ids::DropId;
+use crate::{
+    brand::{Brand, Logo},
+    ids::DropId,
+};
 
-use super::{Drop, DropError, JoinRequires, NewDrop, Settings, State, settings::Mode};
+use super::{DrawSource, Drop, DropError, JoinRequires, NewDrop, Settings, State, settings::Mode};
 
 #[derive(FromRow)]
 struct Row {
@@ -20,6 +24,10 @@ struct Row {
     max_per_fan: i32,
     opens_at: Option<PgTimestamp>,
     join_requires: String,
+    draw_source: String,
+    lobby_closes_at: Option<PgTimestamp>,
+    brand: Json<Brand>,
+    logo: Option<String>,
     state: String,
     pause_reason: Option<String>,
     seed: Vec<u8>,
@@ -31,7 +39,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT drop_id, title, rate_per_minute, max_active, claim_window_s, grace_s, session_s, max_per_fan, opens_at, \
-                    join_requires, pause_reason, \
+                    join_requires, draw_source, lobby_closes_at, pause_reason, brand, \
+                    (SELECT file FROM drop_logos l WHERE l.drop_id = drops.drop_id) AS logo, \
                     CASE WHEN state = 'scheduled' AND opens_at <= now() THEN 'running' ELSE state END AS state, seed, version, \
                     ARRAY(SELECT event_id FROM drop_events e WHERE e.drop_id = drops.drop_id ORDER BY event_id) AS events \
                FROM drops ",
@@ -69,12 +78,22 @@ pub(super) async fn live(pool: &PgPool) -> sqlx::Result<Vec<Drop>> {
     .collect()
 }
 
-pub(super) async fn insert(db: &mut PgConnection, new: &NewDrop, seed: &[u8; 32]) -> Result<(), DropError> {
+/// The time of the transaction.
+pub(super) async fn now(db: &mut PgConnection) -> sqlx::Result<Timestamp> {
+    sqlx::query_scalar::<_, PgTimestamp>("SELECT now()").fetch_one(db).await.map(PgTimestamp::to_jiff)
+}
+
+pub(super) async fn insert(
+    db: &mut PgConnection,
+    new: &NewDrop,
+    seed: &[u8; 32],
+    lobby_closes_at: Option<Timestamp>,
+) -> Result<(), DropError> {
     let s = &new.settings;
     sqlx::query(
         "INSERT INTO drops (drop_id, rate_per_minute, max_active, claim_window_s, grace_s, session_s, max_per_fan, \
-                            opens_at, join_requires, seed, title) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+                            opens_at, join_requires, seed, draw_source, lobby_closes_at, brand, title) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $13, $14, $15, \
                  COALESCE(NULLIF($11, ''), (SELECT left(regexp_replace(name, '[[:cntrl:]]+', ' ', 'g'), 120) \
                                              FROM events WHERE event_id = $12), ''))",
     )
@@ -90,6 +109,9 @@ pub(super) async fn insert(db: &mut PgConnection, new: &NewDrop, seed: &[u8; 32]
     .bind(&seed[..])
     .bind(s.title.trim())
     .bind(new.events.first())
+    .bind(s.draw_source.as_str())
+    .bind(lobby_closes_at.map(|at| at.to_sqlx()))
+    .bind(Json(&s.brand))
     .execute(db)
     .await
     .map_err(|error| match shared::postgres::constraint(&error) {
@@ -120,6 +142,7 @@ pub(super) async fn store(db: &mut PgConnection, drop: &Drop) -> sqlx::Result<bo
     let done = sqlx::query(
         "UPDATE drops SET rate_per_minute = $3, max_active = $4, claim_window_s = $5, grace_s = $6, session_s = $7, \
                 max_per_fan = $8, opens_at = $9, join_requires = $10, state = $11, pause_reason = $12, title = $13, \
+                draw_source = $14, lobby_closes_at = $15, brand = $16, \
                 version = version + 1, updated_at = now() \
           WHERE drop_id = $1 AND version = $2 AND state <> 'ended'",
     )
@@ -136,9 +159,38 @@ pub(super) async fn store(db: &mut PgConnection, drop: &Drop) -> sqlx::Result<bo
     .bind(drop.state.stored())
     .bind(drop.pause_reason.as_deref())
     .bind(&s.title)
+    .bind(s.draw_source.as_str())
+    .bind(drop.lobby_closes_at.map(|at| at.to_sqlx()))
+    .bind(Json(&s.brand))
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Content type and content.
+pub(super) async fn logo(pool: &PgPool, id: &DropId) -> sqlx::Result<Option<(String, Vec<u8>)>> {
+    sqlx::query_as("SELECT content_type, bytes FROM drop_logos WHERE drop_id = $1")
+        .bind(id.as_str())
+        .fetch_optional(pool)
+        .await
+}
+
+pub(super) async fn store_logo(db: &mut PgConnection, id: &DropId, logo: &Logo) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO drop_logos (drop_id, file, content_type, bytes) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (drop_id) DO UPDATE SET file = $2, content_type = $3, bytes = $4",
+    )
+    .bind(id.as_str())
+    .bind(logo.file())
+    .bind(logo.content_type())
+    .bind(logo.bytes())
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+pub(super) async fn delete_logo(db: &mut PgConnection, id: &DropId) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM drop_logos WHERE drop_id = $1").bind(id.as_str()).execute(db).await.map(drop)
 }
 
 impl Row {
@@ -157,10 +209,14 @@ impl Row {
                 max_per_fan: self.max_per_fan,
                 opens_at: self.opens_at.map(PgTimestamp::to_jiff),
                 join_requires: JoinRequires::parse(&self.join_requires).ok_or_else(|| unreadable("join_requires"))?,
+                draw_source: DrawSource::parse(&self.draw_source).ok_or_else(|| unreadable("draw_source"))?,
                 mode: Mode::Queue,
+                brand: self.brand.0,
             },
+            logo: self.logo,
             state: State::parse(&self.state).ok_or_else(|| unreadable("state"))?,
             pause_reason: self.pause_reason,
+            lobby_closes_at: self.lobby_closes_at.map(PgTimestamp::to_jiff),
             id,
             version: self.version,
             seed: self.seed.try_into().map_err(|_| unreadable("seed"))?,

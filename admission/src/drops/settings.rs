@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::brand::{Brand, BrandChanges, NAME_MAX};
+
 /// A drop's settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,8 +36,14 @@ pub struct Settings {
     pub opens_at: Option<Timestamp>,
     #[serde(default)]
     pub join_requires: JoinRequires,
+    /// Where the chance of the draw comes from; fixed once the list of the draw has closed.
+    #[serde(default)]
+    pub draw_source: DrawSource,
     #[serde(default)]
     pub mode: Mode,
+    /// Whose sale fans see it is, and in which colour.
+    #[serde(default)]
+    pub brand: Brand,
 }
 
 /// Whether a fan must be signed in to join.
@@ -46,6 +54,17 @@ pub enum JoinRequires {
     None,
     /// One live place an account.
     Account,
+}
+
+/// Where the seed of the draw comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DrawSource {
+    /// A secret of ours whose hash is shown beforehand. It binds us to the secret, not to the list.
+    #[default]
+    Commit,
+    /// A round of a public beacon after the list has closed, over the list.
+    Beacon,
 }
 
 /// How the drop hands out its turns.
@@ -65,6 +84,8 @@ pub enum SettingsError {
     Title,
     #[error("opens_at must be a time of this century, from 2020 on")]
     OpensAt,
+    #[error("the name of a brand is one line of at most {NAME_MAX} characters")]
+    BrandName,
 }
 
 /// The longest title, in characters.
@@ -89,7 +110,9 @@ impl Settings {
             max_per_fan: Self::default_max_per_fan(),
             opens_at: None,
             join_requires: JoinRequires::None,
+            draw_source: DrawSource::Commit,
             mode: Mode::Queue,
+            brand: Brand::default(),
         }
     }
 
@@ -112,6 +135,9 @@ impl Settings {
         }
         if self.opens_at.is_some_and(|at| !OPENS_AT_S.contains(&at.as_second())) {
             return Err(SettingsError::OpensAt);
+        }
+        if !self.brand.name_is_good() {
+            return Err(SettingsError::BrandName);
         }
         Ok(())
     }
@@ -146,6 +172,19 @@ impl JoinRequires {
     }
 }
 
+impl DrawSource {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Beacon => "beacon",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Commit, Self::Beacon].into_iter().find(|source| source.as_str() == word)
+    }
+}
+
 /// A change of some settings; what is absent stays. `opens_at: null` takes the time away.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -171,7 +210,11 @@ pub struct Changes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub join_requires: Option<JoinRequires>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw_source: Option<DrawSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brand: Option<BrandChanges>,
 }
 
 impl Changes {
@@ -186,7 +229,9 @@ impl Changes {
             max_per_fan: self.max_per_fan.unwrap_or(to.max_per_fan),
             opens_at: self.opens_at.unwrap_or(to.opens_at),
             join_requires: self.join_requires.unwrap_or(to.join_requires),
+            draw_source: self.draw_source.unwrap_or(to.draw_source),
             mode: self.mode.unwrap_or(to.mode),
+            brand: self.brand.as_ref().map_or_else(|| to.brand.clone(), |brand| brand.apply(&to.brand)),
         }
     }
 }

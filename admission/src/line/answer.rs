@@ -1,6 +1,7 @@
 //! What the scripts answer, as values. The shapes are documented at the head of each script.
 
 use redis::{FromRedisValue, Value, from_redis_value};
+use shared::encoding::{base64url, random};
 
 use crate::ids::{DropId, OrderKey};
 
@@ -37,7 +38,8 @@ pub struct DropState {
     pub lobby_closes_at: Option<u64>,
 }
 
-/// A word from the operators to all fans of a drop.
+/// A word from the operators to all fans of a drop. An empty one says that the last was withdrawn: who read it
+/// must be told.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Notice {
     pub id: String,
@@ -46,6 +48,21 @@ pub struct Notice {
     pub lang: String,
     /// RFC 3339.
     pub at: jiff::Timestamp,
+}
+
+impl Notice {
+    /// A name no other notice has.
+    pub fn new(text: String, lang: String, at: jiff::Timestamp) -> Self {
+        Self { id: base64url(&random::<9>()), text, lang, at }
+    }
+
+    pub fn withdrawn(at: jiff::Timestamp) -> Self {
+        Self::new(String::new(), "en".to_owned(), at)
+    }
+
+    pub fn is_withdrawn(&self) -> bool {
+        self.text.is_empty()
+    }
 }
 
 impl DropState {
@@ -80,6 +97,10 @@ impl DropState {
 pub enum PlaceState {
     Unknown,
     Lobby,
+    /// Came after the list of the draw had closed, and waits behind it for the opening.
+    Late {
+        key: OrderKey,
+    },
     /// The drop is open and the draw has not come to this place yet.
     Drawing,
     /// `rank` counts from 0.
@@ -94,6 +115,7 @@ pub enum PlaceState {
     /// The claim window passed; within the grace time a claim still counts.
     Lapsed {
         key: OrderKey,
+        deadline: u64,
     },
     /// Claimed, waiting for the bucket.
     Claiming {
@@ -119,8 +141,9 @@ impl PlaceState {
         match *self {
             Self::Unknown | Self::Lobby | Self::Drawing | Self::Moved => None,
             Self::Waiting { key, .. }
+            | Self::Late { key }
             | Self::Called { key, .. }
-            | Self::Lapsed { key }
+            | Self::Lapsed { key, .. }
             | Self::Claiming { key }
             | Self::Admitted { key, .. }
             | Self::Ended { key, .. } => (key.0 > 0).then_some(key),
@@ -193,12 +216,20 @@ pub struct Counts {
     pub sold: u64,
     /// Fans admitted before, inside and after the interval they were shown.
     pub estimates: Outcomes,
+    /// Fans who left the line while they waited, ever.
+    pub leaves_total: u64,
 }
 
 impl Counts {
     /// Tickets nobody holds or owns; `None` while booking has not reported any.
     pub fn left(&self) -> Option<u64> {
         (self.capacity > 0).then(|| self.capacity.saturating_sub(self.held + self.sold))
+    }
+
+    /// The share of called fans who come, as the release script has it: all of them before anything is known.
+    pub fn coming(&self) -> f64 {
+        let (shows, all) = (self.shows as f64, (self.shows + self.no_shows) as f64);
+        ((shows + 4.0) / (all + 4.0)).max(0.1)
     }
 }
 
@@ -247,6 +278,9 @@ pub struct Released {
     pub no_shows: u64,
     /// Mean time from the call to the claim, in microseconds; 0 before the first.
     pub reaction_us: u64,
+    /// Admissions that rate and room allowed and nobody took, while fans waited who had not been called in
+    /// time; ever, in whole ones.
+    pub missed_total: u64,
 }
 
 /// Splits an answer into the drop's state and the rest; `Restoring` when there was no control.
@@ -320,18 +354,28 @@ fn drop_state(drop: &DropId, fields: &[String]) -> Result<DropState, LineError> 
     })
 }
 
-pub(super) fn place_state(fields: &[String]) -> Result<PlaceState, LineError> {
-    let [state, key, deadline, granted, session, rank, given_up] = fields else {
+/// An answer's fields out of the one text that join and look pack them into.
+pub(super) fn fields(text: &str) -> Vec<&str> {
+    text.split(' ').collect()
+}
+
+pub(super) fn texts(fields: &[String]) -> Vec<&str> {
+    fields.iter().map(String::as_str).collect()
+}
+
+pub(super) fn place_state(fields: &[&str]) -> Result<PlaceState, LineError> {
+    let &[state, key, deadline, granted, session, rank, given_up] = fields else {
         return Err(LineError::Shape("place"));
     };
     let key = OrderKey(number(key)?);
-    Ok(match state.as_str() {
+    Ok(match state {
         "none" => PlaceState::Unknown,
+        "lobby" if key.0 > 0 => PlaceState::Late { key },
         "lobby" => PlaceState::Lobby,
         "drawing" => PlaceState::Drawing,
         "waiting" => PlaceState::Waiting { key, rank: number(rank)? },
         "called" => PlaceState::Called { key, deadline: number(deadline)? },
-        "lapsed" => PlaceState::Lapsed { key },
+        "lapsed" => PlaceState::Lapsed { key, deadline: number(deadline)? },
         "claiming" => PlaceState::Claiming { key },
         "admitted" => PlaceState::Admitted { key, granted_at: number(granted)?, session_ends: number(session)? },
         reason => PlaceState::Ended {
@@ -340,16 +384,6 @@ pub(super) fn place_state(fields: &[String]) -> Result<PlaceState, LineError> {
             given_up: given_up == "1",
         },
     })
-}
-
-pub(super) fn joined(fields: &[String]) -> Result<Joined, LineError> {
-    match fields.split_first() {
-        Some((first, [])) if first == "bound" => Ok(Joined::AccountBound),
-        Some((first, [])) if first == "over" => Ok(Joined::Over),
-        Some((first, rest)) if first == "new" => Ok(Joined::New(place_state(rest)?)),
-        Some((first, rest)) if first == "known" => Ok(Joined::Known(place_state(rest)?)),
-        _ => Err(LineError::Shape("join")),
-    }
 }
 
 pub(super) fn counts(numbers: &[u64]) -> Result<Counts, LineError> {
@@ -369,6 +403,7 @@ pub(super) fn counts(numbers: &[u64]) -> Result<Counts, LineError> {
         early,
         right,
         late,
+        leaves_total,
     ] = numbers
     else {
         return Err(LineError::Shape("counts"));
@@ -387,6 +422,7 @@ pub(super) fn counts(numbers: &[u64]) -> Result<Counts, LineError> {
         held,
         sold,
         estimates: Outcomes { early, right, late },
+        leaves_total,
     })
 }
 
@@ -412,10 +448,10 @@ pub(super) fn face(fields: &[String]) -> Face {
 }
 
 pub(super) fn released(n: &[u64]) -> Result<Released, LineError> {
-    let &[granted, called, ended, waiting, called_live, claims, active, lobby, shows, no_shows, reaction_us] = n else {
+    let &[granted, called, ended, waiting, called_live, claims, active, lobby, shows, no_shows, reaction_us, missed_total] = n else {
         return Err(LineError::Shape("release"));
     };
-    Ok(Released { granted, called, ended, waiting, called_live, claims, active, lobby, shows, no_shows, reaction_us })
+    Ok(Released { granted, called, ended, waiting, called_live, claims, active, lobby, shows, no_shows, reaction_us, missed_total })
 }
 
 fn number(text: &str) -> Result<u64, LineError> {

@@ -1,14 +1,14 @@
 //! Joins and looks that wait together are sent together: one call with many members, no timer. While
 //! a call is under way the next ones gather; a lone one goes at once.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use shared::lifecycle::Lifecycle;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ids::{DropId, Place};
+use crate::ids::DropId;
 
-use super::{DropState, Joined, Line, LineError, Newcomer, PlaceState};
+use super::{Asker, DropState, Held, Joined, Line, LineError, Newcomer, PlaceState};
 
 /// Members of one call: at some 5 µs each, the longest a script keeps Redis to itself is a millisecond or two.
 const CALL_MAX: usize = 256;
@@ -19,9 +19,11 @@ const WAITING_MAX: usize = 65_536;
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 enum Ask {
-    Join(Newcomer, oneshot::Sender<Result<(DropState, Joined), BatchError>>),
-    Look(Place, oneshot::Sender<Result<(DropState, PlaceState), BatchError>>),
+    Join(Newcomer, Reply<(Held, Joined)>),
+    Look(Asker, Reply<(Held, PlaceState)>),
 }
+
+type Reply<T> = oneshot::Sender<Result<(Arc<DropState>, T), BatchError>>;
 
 /// Why a batched call has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,12 +52,12 @@ impl Batcher {
         Self { asks }
     }
 
-    pub async fn join(&self, drop: &DropId, who: Newcomer) -> Result<(DropState, Joined), BatchError> {
+    pub async fn join(&self, drop: &DropId, who: Newcomer) -> Result<(Arc<DropState>, (Held, Joined)), BatchError> {
         self.ask(drop, |reply| Ask::Join(who, reply)).await
     }
 
-    pub async fn look(&self, drop: &DropId, place: Place) -> Result<(DropState, PlaceState), BatchError> {
-        self.ask(drop, |reply| Ask::Look(place, reply)).await
+    pub async fn look(&self, drop: &DropId, asker: Asker) -> Result<(Arc<DropState>, (Held, PlaceState)), BatchError> {
+        self.ask(drop, |reply| Ask::Look(asker, reply)).await
     }
 
     async fn ask<T>(
@@ -77,7 +79,7 @@ async fn work(line: Line, mut waiting: mpsc::Receiver<(DropId, Ask)>) {
     let mut asks = Vec::with_capacity(CALL_MAX);
     while waiting.recv_many(&mut asks, CALL_MAX).await > 0 {
         let mut joins: HashMap<DropId, (Vec<Newcomer>, Vec<_>)> = HashMap::new();
-        let mut looks: HashMap<DropId, (Vec<Place>, Vec<_>)> = HashMap::new();
+        let mut looks: HashMap<DropId, (Vec<Asker>, Vec<_>)> = HashMap::new();
         for (drop, ask) in asks.drain(..) {
             match ask {
                 Ask::Join(who, reply) => {
@@ -85,28 +87,29 @@ async fn work(line: Line, mut waiting: mpsc::Receiver<(DropId, Ask)>) {
                     all.push(who);
                     replies.push(reply);
                 }
-                Ask::Look(place, reply) => {
+                Ask::Look(asker, reply) => {
                     let (all, replies) = looks.entry(drop).or_default();
-                    all.push(place);
+                    all.push(asker);
                     replies.push(reply);
                 }
             }
         }
         for (drop, (who, replies)) in joins {
-            hand_out(line.join(&drop, &who).await, replies);
+            hand_out(line.join_held(&drop, &who).await, replies);
         }
-        for (drop, (places, replies)) in looks {
-            hand_out(line.look(&drop, &places).await, replies);
+        for (drop, (askers, replies)) in looks {
+            hand_out(line.look_held(&drop, &askers).await, replies);
         }
     }
 }
 
 fn hand_out<T>(
     answer: Result<(DropState, Vec<T>), LineError>,
-    replies: Vec<oneshot::Sender<Result<(DropState, T), BatchError>>>,
+    replies: Vec<Reply<T>>,
 ) {
     match answer {
         Ok((state, answers)) => {
+            let state = Arc::new(state);
             for (answer, reply) in answers.into_iter().zip(replies) {
                 // a fan who went away no longer listens
                 let _gone = reply.send(Ok((state.clone(), answer)));

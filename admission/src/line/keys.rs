@@ -16,8 +16,8 @@
 //! | `changes` | stream | what waitrooms tell their fans; capped at 100,000 |
 //! | `accounts` | hash | account → place, where a drop lets an account join once |
 //! | `grants` | zset | place → number of its grant; what the keeper has to write down |
-//! | `moves` | hash | place → `generation:visitor hash` of who holds a moved place; `@place` of the holder's own → the moved one |
-//! | `codes` | hash | code that moves a place → `place:generation:until` (µs) |
+//! | `moves` | hash | place → `generation:visitor hash` of who holds a moved place; `@place` of the holder's own → the moved one; `#number` → `place:generation:own place:visitor hash`, a move still to be written down |
+//! | `codes` | hash | code that moves a place → `place:generation:until:account` (µs); `@place` → its code |
 //! | `mails` | hash | place → sealed address to write to when it is called |
 //! | `face` | hash | `draw`, `brand` (JSON), read with the pivots; `logo`, `logo_type` |
 //! | `entrants` | string | the frozen list of the draw: places of 16 bytes, ascending |

@@ -24,7 +24,8 @@ use super::{
 use crate::{
     app::App,
     audit,
-    drops::{self, Drop, JoinRequires, State as Stored, WORDS_MAX},
+    brand::Palette,
+    drops::{self, DrawSource, Drop, JoinRequires, State as Stored, WORDS_MAX},
     error::Error,
     extract::OnPage,
     line::{LineError, Notice},
@@ -78,6 +79,9 @@ struct Page<'a> {
     now: Moment,
     opens_at: Option<Moment>,
     is_open: bool,
+    list_closed: bool,
+    list_closes_at: Option<Moment>,
+    palette: Option<Palette>,
     rate: String,
     pace: String,
     max_active: String,
@@ -121,6 +125,9 @@ struct Fields {
     /// UTC, as `datetime-local` has it.
     opens_at: String,
     needs_account: bool,
+    by_beacon: bool,
+    brand_name: String,
+    accent: String,
 }
 
 /// `GET /ops/drops/{id}`
@@ -159,7 +166,7 @@ async fn render(
     let rates = audit::rates(&app.pool, &drop.id).await.map_err(Error::from)?;
     let rate = drop.settings.rate_per_minute;
     let now = app.clock.now();
-    let word = live.as_ref().map_or(words::stored(drop.state), |live| live.state);
+    let word = live.as_ref().map_or(words::stored(drop.state), Live::word);
     let (refused, posted) = refused.map_or((None, None), |(refused, posted)| (Some(refused), Some(posted)));
     Ok(page(&Page {
         site: app.site.clone(),
@@ -177,6 +184,9 @@ async fn render(
         now: moment(now),
         opens_at: drop.settings.opens_at.map(moment),
         is_open: drop.settings.opens_at.is_some_and(|at| at <= now),
+        list_closed: drop.lobby_closes_at.or(drop.settings.opens_at).is_some_and(|at| at <= now),
+        list_closes_at: drop.lobby_closes_at.or(drop.settings.opens_at).map(moment),
+        palette: drop.settings.brand.accent.map(Palette::of),
         rate: grouped(rate),
         pace: pace(rate),
         max_active: grouped(drop.settings.max_active),
@@ -220,6 +230,10 @@ fn said(done: &str, drop: &Drop) -> Option<String> {
         "resume" => format!("It goes on, at {rate} a minute."),
         "end" => "It has ended. Who is inside may finish.".to_owned(),
         "notice" => "Fans read your notice now.".to_owned(),
+        "withdrawn" => "The notice is taken back. Nobody reads it any more.".to_owned(),
+        "brand" => "Fans see the brand now.".to_owned(),
+        "logo" => "Fans see the logo now.".to_owned(),
+        "no-logo" => "The logo is taken away.".to_owned(),
         "settings" => "The settings are saved.".to_owned(),
         "same" => "It is like that already; nothing was changed.".to_owned(),
         "stored" => "It is stored, but the line cannot be reached. It obeys within a second of its return.".to_owned(),
@@ -251,6 +265,14 @@ impl Fields {
             needs_account: typed("settings")
                 .map_or(s.join_requires, |posted| JoinRequires::parse(&posted.join_requires).unwrap_or_default())
                 == JoinRequires::Account,
+            by_beacon: typed("settings")
+                .and_then(|posted| posted.draw_source.as_deref().and_then(DrawSource::parse))
+                .unwrap_or(s.draw_source)
+                == DrawSource::Beacon,
+            brand_name: kept("brand", |posted| &posted.brand_name)
+                .unwrap_or_else(|| s.brand.name.clone().unwrap_or_default()),
+            accent: kept("brand", |posted| &posted.accent)
+                .unwrap_or_else(|| s.brand.accent.map(|accent| accent.to_string()).unwrap_or_default()),
         }
     }
 }

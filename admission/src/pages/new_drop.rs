@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::App,
-    drops::{self, DropError, NewDrop, Settings},
+    drops::{self, DrawSource, DropError, NewDrop, Settings},
     extract::OnPage,
     ids::DropId,
     operators::Operator,
@@ -31,6 +31,7 @@ pub(super) struct Typed {
     pub(super) title: String,
     pub(super) rate: String,
     pub(super) opens_at: String,
+    draw_source: String,
     events: Vec<Uuid>,
     /// Why it was refused.
     pub(super) refused: Option<String>,
@@ -86,6 +87,7 @@ async fn create(app: &App, operator: &Operator, typed: &Typed) -> Result<DropId,
     let settings = Settings {
         title: typed.title.trim().to_owned(),
         opens_at: time(&typed.opens_at)?,
+        draw_source: DrawSource::parse(&typed.draw_source).unwrap_or_default(),
         ..Settings::at_rate(number(&typed.rate, "The rate")?)
     };
     let new = NewDrop { id, events: typed.events.clone(), settings };
@@ -106,11 +108,16 @@ impl Typed {
                 "title" => typed.title = value,
                 "rate" => typed.rate = value,
                 "opens_at" => typed.opens_at = value,
+                "draw_source" => typed.draw_source = value,
                 "event" => typed.events.extend(value.parse::<Uuid>()),
                 _ => {}
             }
         }
         typed
+    }
+
+    pub(super) fn by_beacon(&self) -> bool {
+        DrawSource::parse(&self.draw_source) == Some(DrawSource::Beacon)
     }
 
     pub(super) fn has(&self, event: &Uuid) -> bool {

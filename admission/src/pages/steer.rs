@@ -4,7 +4,6 @@ use axum::{extract::State, response::Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 use shared::{
-    encoding::{base64url, random},
     json::Path,
     pages::{Form, see_other},
     problem::Problem,
@@ -17,7 +16,8 @@ use super::{
 };
 use crate::{
     app::App,
-    drops::{self, Changes, Drop, DropError, JoinRequires},
+    brand::{BrandChanges, Colour},
+    drops::{self, Changes, DrawSource, Drop, DropError, JoinRequires},
     error::Error,
     extract::OnPage,
     line::Notice,
@@ -55,6 +55,11 @@ pub(super) struct Posted {
     /// Absent when it cannot be changed any more.
     pub(super) opens_at: Option<String>,
     pub(super) join_requires: String,
+    /// Absent when it cannot be changed any more.
+    pub(super) draw_source: Option<String>,
+    pub(super) brand_name: String,
+    /// `#rrggbb`; nothing typed is none.
+    pub(super) accent: String,
 }
 
 /// `POST /ops/drops/{id}`: obeys one form and leads back to the page, which says what was done.
@@ -68,7 +73,7 @@ pub(super) async fn steer(
     let done = match obey(&app, &operator, &drop, &posted).await {
         Ok(done) => done,
         // stored; the keeper tells the line as soon as it can be reached
-        Err(Refusal::Drop(DropError::Line(error))) if posted.action != "notice" => {
+        Err(Refusal::Drop(DropError::Line(error))) if !matches!(posted.action.as_str(), "notice" | "withdraw") => {
             tracing::warn!(error = &error as &dyn std::error::Error, drop = %drop.id, "an order is not heard yet");
             "stored"
         }
@@ -107,9 +112,12 @@ async fn obey(app: &App, operator: &Operator, drop: &Drop, posted: &Posted) -> R
                 return Err(Refusal::Field("The language is a short code: en, de, pt-BR.".to_owned()));
             }
             let text = posted.text.trim().to_owned();
-            let notice = Notice { id: base64url(&random::<9>()), text, lang: lang.to_owned(), at: now };
+            let notice = Notice::new(text, lang.to_owned(), now);
             drops::notice(pool, line, id, &notice, &actor).await.map(|()| "notice")
         }
+        "brand" => return brand(app, operator, drop, posted).await,
+        "no-logo" => drops::change_logo(pool, line, id, None, &actor).await.map(|_| "no-logo"),
+        "withdraw" => drops::withdraw_notice(pool, line, id, now, &actor).await.map(|()| "withdrawn"),
         _ => return Err(Refusal::Field("The console does not know this form; load the page again.".to_owned())),
     }
     .map_err(Refusal::from)
@@ -155,12 +163,35 @@ async fn settings(app: &App, operator: &Operator, drop: &Drop, posted: &Posted) 
     Ok("settings")
 }
 
+/// Name and colour: only what differs is changed and goes on record.
+async fn brand(app: &App, operator: &Operator, drop: &Drop, posted: &Posted) -> Result<&'static str, Refusal> {
+    let current = &drop.settings.brand;
+    let name = Some(posted.brand_name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
+    let accent = match posted.accent.trim() {
+        "" => None,
+        typed => Some(Colour::parse(typed).ok_or_else(|| {
+            Refusal::Field("The colour is # and six digits from 0 to 9 and a to f: #00695a.".to_owned())
+        })?),
+    };
+    let brand = BrandChanges {
+        name: (name != current.name).then_some(name),
+        accent: (accent != current.accent).then_some(accent),
+    };
+    if brand == BrandChanges::default() {
+        return Ok("same");
+    }
+    let changes = Changes { brand: Some(brand), ..Changes::default() };
+    drops::change(&app.pool, &app.line, &drop.id, &changes, app.clock.now(), &operator.actor()).await?;
+    Ok("brand")
+}
+
 fn changes(drop: &Drop, posted: &Posted) -> Result<Changes, Refusal> {
     let s = &drop.settings;
     let differs =
         |text: &str, name: &str, current: i32| number(text, name).map(|value| (value != current).then_some(value));
     let title = posted.title.trim();
     let join_requires = JoinRequires::parse(&posted.join_requires).unwrap_or_default();
+    let draw_source = posted.draw_source.as_deref().and_then(DrawSource::parse);
     Ok(Changes {
         title: (title != s.title).then(|| title.to_owned()),
         max_active: differs(&posted.max_active, label("max_active"), s.max_active)?,
@@ -170,6 +201,7 @@ fn changes(drop: &Drop, posted: &Posted) -> Result<Changes, Refusal> {
         max_per_fan: differs(&posted.max_per_fan, label("max_per_fan"), s.max_per_fan)?,
         opens_at: opens_at(posted.opens_at.as_deref(), s.opens_at)?,
         join_requires: (join_requires != s.join_requires).then_some(join_requires),
+        draw_source: draw_source.filter(|source| *source != s.draw_source),
         ..Changes::default()
     })
 }

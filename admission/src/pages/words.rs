@@ -32,6 +32,7 @@ pub(super) fn state(word: &str) -> (&'static str, &'static str) {
         "scheduled" => ("Not open yet", "info"),
         "running" => ("Running", "good"),
         "paused" => ("Paused", "warn"),
+        "covered" => ("All held or sold", "warn"),
         "restoring" => ("Restoring", "warn"),
         "sold_out" => ("Sold out", "neutral"),
         "ended" => ("Ended", "neutral"),
@@ -67,6 +68,12 @@ pub(super) struct Figures {
     pub(super) sold: String,
     /// Of those called lately, how many did not come.
     pub(super) no_show: String,
+    pub(super) lobby: String,
+    /// Fans whose estimate turned out, and the shares of those called before, inside and after it.
+    pub(super) judged: String,
+    pub(super) early: String,
+    pub(super) right: String,
+    pub(super) late: String,
 }
 
 impl Figures {
@@ -76,6 +83,9 @@ impl Figures {
         let stocked = live.filter(|live| live.capacity > 0);
         let stock = |of: fn(&Live) -> u64| stocked.map_or(UNKNOWN.to_owned(), |live| grouped(of(live)));
         let came = live.map_or((0, 0), |live| (live.no_shows, live.no_shows + live.shows));
+        let estimates = live.map(|live| live.estimates).unwrap_or_default();
+        let judged = estimates.early + estimates.right + estimates.late;
+        let share = |fans: u64| format!("{} %", (fans * 200 + judged).checked_div(2 * judged).unwrap_or_default());
         Self {
             waiting: figure(|live| live.waiting + live.lobby),
             called: figure(|live| live.called),
@@ -86,6 +96,11 @@ impl Figures {
             held: stock(|live| live.held),
             sold: stock(|live| live.sold),
             no_show: (came.0 * 100).checked_div(came.1).map_or(UNKNOWN.to_owned(), |share| format!("{share} %")),
+            lobby: figure(|live| live.lobby),
+            judged: grouped(judged),
+            early: share(estimates.early),
+            right: share(estimates.right),
+            late: share(estimates.late),
         }
     }
 }
@@ -140,6 +155,9 @@ fn what(action: &str, subject: &str, detail: &Value) -> String {
         "drop.pause" => format!("paused it: “{}”", text("reason")),
         "drop.resume" => "resumed it".to_owned(),
         "drop.end" => "ended it".to_owned(),
+        "drop.notice_withdrawn" => "took the notice back".to_owned(),
+        "drop.logo" if detail["logo"].is_null() => "took the logo away".to_owned(),
+        "drop.logo" => format!("changed the logo: {}", text("logo")),
         "drop.notice" => format!("told fans: “{}”", text("text")),
         "operator.add" => format!("added the operator {subject}"),
         other => other.to_owned(),
@@ -148,7 +166,7 @@ fn what(action: &str, subject: &str, detail: &Value) -> String {
 
 /// Every setting that is named, what matters most first.
 fn settings(detail: &Value) -> String {
-    const ORDER: [&str; 9] = [
+    const ORDER: [&str; 11] = [
         "title",
         "rate_per_minute",
         "opens_at",
@@ -158,6 +176,8 @@ fn settings(detail: &Value) -> String {
         "session_s",
         "max_per_fan",
         "join_requires",
+        "draw_source",
+        "brand",
     ];
     let said: Vec<String> =
         ORDER.iter().filter_map(|field| Some((field, detail.get(field)?))).filter_map(setting).collect();
@@ -181,8 +201,20 @@ fn setting((field, value): (&&str, &Value)) -> Option<String> {
         "max_per_fan" => format!("{} tickets a fan", number()),
         "join_requires" if text == "account" => "joining needs an account".to_owned(),
         "join_requires" => "anybody may join".to_owned(),
+        "draw_source" if text == "beacon" => "draw by the public beacon".to_owned(),
+        "draw_source" => "draw by our secret".to_owned(),
+        "brand" => brand(value)?,
         _ => return None,
     })
+}
+
+fn brand(value: &Value) -> Option<String> {
+    let said = |(field, words): (&str, &str)| match value.get(field)? {
+        Value::String(text) if !text.trim().is_empty() => Some(format!("{words} “{text}”")),
+        _ => Some(format!("no {words}")),
+    };
+    let said: Vec<_> = [("name", "brand"), ("accent", "colour")].into_iter().filter_map(said).collect();
+    (!said.is_empty()).then(|| said.join(", "))
 }
 
 #[cfg(test)]

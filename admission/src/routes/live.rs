@@ -15,7 +15,7 @@ use crate::{
     drops,
     error::Error,
     extract::SignedIn,
-    line::{Counts, DropState, Notice},
+    line::{Counts, DropState, Notice, Outcomes},
 };
 
 const TICK: Duration = Duration::from_secs(1);
@@ -43,6 +43,10 @@ pub(crate) struct Live {
     pub(crate) capacity: u64,
     pub(crate) held: u64,
     pub(crate) sold: u64,
+    /// Every ticket is held or sold, and some only held: nobody is called until one comes back.
+    pub(crate) covered: bool,
+    /// Fans called before, inside and after the interval they were shown first.
+    pub(crate) estimates: Outcomes,
     /// What fans read from the operators; the latest word replaces the one before.
     #[schema(required)]
     pub(crate) notice: Option<Notice>,
@@ -100,6 +104,11 @@ pub(crate) async fn stream(
 }
 
 impl Live {
+    /// The state in one word; `covered` where the API says paused, and why.
+    pub(crate) fn word(&self) -> &'static str {
+        if self.covered && self.state == "paused" && self.reason == "covered" { "covered" } else { self.state }
+    }
+
     pub(crate) fn new(drop: &DropState, counts: &Counts, granted_last_s: u64) -> Self {
         Self {
             state: drop.word(),
@@ -118,7 +127,9 @@ impl Live {
             capacity: counts.capacity,
             held: counts.held,
             sold: counts.sold,
-            notice: drop.notice.clone(),
+            covered: drop.covered,
+            estimates: counts.estimates,
+            notice: drop.notice.clone().filter(|notice| !notice.is_withdrawn()),
         }
     }
 }

@@ -2,10 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
-use shared::{
-    encoding::{base64url, random},
-    json::{Json, Path},
-};
+use shared::json::{Json, Path};
 use utoipa::ToSchema;
 
 use super::drop::drop_id;
@@ -146,7 +143,28 @@ pub(crate) async fn notice(
     Path(id): Path<String>,
     Json(words): Json<Words>,
 ) -> Result<(StatusCode, Json<Notice>), Error> {
-    let notice = Notice { id: base64url(&random::<9>()), text: words.text, lang: words.lang, at: app.clock.now() };
+    let notice = Notice::new(words.text, words.lang, app.clock.now());
     drops::notice(&app.pool, &app.line, &drop_id(&id)?, &notice, &operator.actor()).await?;
     Ok((StatusCode::CREATED, Json(notice)))
+}
+
+/// Takes the notice back: no page shows it any more.
+#[utoipa::path(
+    delete,
+    path = "/ops/api/drops/{id}/notice",
+    operation_id = "withdraw_notice",
+    params(("id" = String, Path, description = "The drop")),
+    responses(
+        (status = 204, description = "Fans read no notice"),
+        (status = 404, description = "drop")
+    ),
+    security(("operator" = []))
+)]
+pub(crate) async fn withdraw_notice(
+    State(app): State<App>,
+    SignedIn(operator): SignedIn,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Error> {
+    drops::withdraw_notice(&app.pool, &app.line, &drop_id(&id)?, app.clock.now(), &operator.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -11,10 +11,10 @@ use shared::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-struct Api {
-    world: World,
-    url: String,
-    http: Client,
+pub(crate) struct Api {
+    pub(crate) world: World,
+    pub(crate) url: String,
+    pub(crate) http: Client,
     token: String,
     lifecycle: Lifecycle,
 }
@@ -53,7 +53,7 @@ pub(crate) async fn serve_role(world: &World, lifecycle: &Lifecycle) -> String {
     serve(admission::build(Settings::default(), deps).await.unwrap()).await
 }
 
-async fn api() -> Api {
+pub(crate) async fn api() -> Api {
     let world = world().await;
     let lifecycle = Lifecycle::new();
     let url = serve_role(&world, &lifecycle).await;
@@ -69,27 +69,27 @@ async fn api() -> Api {
 }
 
 impl Api {
-    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         self.send(self.http.post(format!("{}{path}", self.url)).json(body)).await
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.send(self.http.get(format!("{}{path}", self.url))).await
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> (StatusCode, Value) {
         let answer = request.bearer_auth(&self.token).send().await.unwrap();
         (answer.status(), answer.json().await.unwrap_or(Value::Null))
     }
 
-    async fn make(&self, drop: &str) -> (StatusCode, Value) {
+    pub(crate) async fn make(&self, drop: &str) -> (StatusCode, Value) {
         let event = event(&self.world.pool).await;
         self.post("/ops/api/drops", &json!({"drop": drop, "events": [event], "settings": {"rate_per_minute": 60}}))
             .await
     }
 }
 
-fn slug(body: &Value) -> &str {
+pub(crate) fn slug(body: &Value) -> &str {
     body["type"].as_str().unwrap_or_default().trim_start_matches("/problems/")
 }
 
@@ -113,14 +113,16 @@ async fn an_operator_makes_tunes_pauses_and_ends_a_drop_and_all_is_on_record() {
     }
     let (status, notice) = api.post(&format!("{path}/notice"), &json!({"text": "Balcony is nearly gone"})).await;
     assert_eq!((status, &notice["lang"]), (StatusCode::CREATED, &json!("en")));
+    let withdraw = api.http.delete(format!("{}{path}/notice", api.url));
+    assert_eq!(api.send(withdraw).await.0, StatusCode::NO_CONTENT);
     assert_eq!(api.post(&format!("{path}/end"), &json!({})).await.0, StatusCode::OK);
     let (status, again) = api.post(&format!("{path}/open"), &json!({})).await;
     assert_eq!((status, slug(&again)), (StatusCode::CONFLICT, "version"), "an ended drop stays ended");
 
-    let (_, audit) = api.get("/ops/api/audit?limit=3").await;
+    let (_, audit) = api.get("/ops/api/audit?limit=4").await;
     let actions: Vec<_> =
         audit["items"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["drop.end", "drop.notice", "drop.resume"]);
+    assert_eq!(actions, ["drop.end", "drop.notice_withdrawn", "drop.notice", "drop.resume"]);
     assert_eq!(audit["items"][0]["actor"], "operator:ops@example.org");
     let (_, older) = api.get(&format!("/ops/api/audit?cursor={}", audit["next_cursor"])).await;
     assert_eq!(older["items"][0]["action"], "drop.pause");

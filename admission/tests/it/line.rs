@@ -46,12 +46,12 @@ pub(crate) fn place(n: u128) -> Place {
 }
 
 fn newcomer(n: u128) -> Newcomer {
-    Newcomer { place: place(n), receipt: None, account: None }
+    Newcomer { place: place(n), visitor_hash: [0; 32], receipt: None, account: None }
 }
 
 impl Stage {
     /// What an operator decides next.
-    async fn order(&self, phase: Phase, settings: &[(&'static str, &str)]) {
+    pub(crate) async fn order(&self, phase: Phase, settings: &[(&'static str, &str)]) {
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
         let settings = settings.iter().map(|(field, value)| (*field, (*value).to_owned())).collect();
         self.line.apply(&self.drop, &Order { version, phase, settings }).await.unwrap();
@@ -61,11 +61,11 @@ impl Stage {
         self.order(Phase::Going, &[("opens_at", OPEN_LONG_AGO)]).await;
     }
 
-    async fn pause(&self, reason: &str) {
+    pub(crate) async fn pause(&self, reason: &str) {
         self.order(Phase::Paused { reason: reason.to_owned() }, &[]).await;
     }
 
-    async fn resume(&self) {
+    pub(crate) async fn resume(&self) {
         self.order(Phase::Going, &[]).await;
     }
 
@@ -148,10 +148,10 @@ async fn before_the_opening_one_waits_in_the_lobby_by_rediss_clock() {
     assert_eq!(s.look(1).await, PlaceState::Drawing);
     let Joined::New(PlaceState::Waiting { rank, .. }) = s.join(2).await else { panic!("a latecomer waits") };
     assert_eq!(rank, 1, "the undrawn lobby stands before a latecomer");
-    assert_eq!(s.line.draw(&s.drop, &[(place(1), OrderKey(17))]).await.unwrap(), Some(0));
+    assert_eq!(s.line.draw(&s.drop, &[(place(1), OrderKey(17))]).await.unwrap().1, 0);
     let PlaceState::Waiting { key, rank } = s.look(1).await else { panic!("drawn") };
     assert_eq!((key, rank), (OrderKey(17), 0));
-    assert_eq!(s.line.draw(&s.drop, &[(place(1), OrderKey(99))]).await.unwrap(), Some(0));
+    assert_eq!(s.line.draw(&s.drop, &[(place(1), OrderKey(99))]).await.unwrap().1, 0);
     assert_eq!(s.look(1).await.key(), Some(OrderKey(17)), "drawing again changes nothing");
 }
 
@@ -305,6 +305,66 @@ async fn a_silent_fan_lapses_may_come_back_within_grace_and_is_then_ended() {
     }
     let (_, state) = s.line.claim(&s.drop, place(2)).await.unwrap();
     assert!(matches!(state, PlaceState::Ended { reason: EndReason::Lapsed, .. }), "{state:?}");
+}
+
+#[tokio::test]
+async fn leaving_gives_the_slot_to_the_next_claim_in_the_same_step() {
+    let s = stage(60_000, &[("max_active", "1")]).await;
+    s.join_many(0..2).await;
+    s.admit(0).await;
+    s.until_called(1).await;
+    let (since, state) = s.line.claim(&s.drop, place(1)).await.unwrap();
+    assert!(matches!(state, PlaceState::Claiming { .. }), "the house is full: {state:?}");
+    // a full house saves up the token for the next slot
+    while s.line.release(&s.drop, pace::level(60_000, 0)).await.unwrap().0.now < since.now + 10_000 {}
+    s.line.end_place(&s.drop, place(0), EndReason::Left).await.unwrap();
+    assert!(matches!(s.look(1).await, PlaceState::Admitted { .. }), "without a run of the release loop");
+}
+
+#[tokio::test]
+async fn a_full_house_saves_up_no_more_than_one_token() {
+    let s = stage(600, &[("max_active", "3")]).await; // ten a second, a burst of two
+    s.join_many(0..6).await;
+    for n in 0..3 {
+        s.admit(n).await;
+    }
+    s.until_called(5).await;
+    for n in 3..6 {
+        s.line.claim(&s.drop, place(n)).await.unwrap();
+    }
+    let since = s.line.look(&s.drop, &[]).await.unwrap().0.now;
+    while s.line.release(&s.drop, pace::level(600, 0)).await.unwrap().0.now < since + 500_000 {}
+    for n in 0..3 {
+        s.line.end_place(&s.drop, place(n), EndReason::Left).await.unwrap();
+    }
+    let mut at = Vec::new();
+    for n in 3..6 {
+        let PlaceState::Admitted { granted_at, .. } = s.admit(n).await else { panic!("granted") };
+        at.push(granted_at);
+    }
+    assert!(at[1] - at[0] >= 50_000 && at[2] - at[1] >= 50_000, "no burst after a full house: {at:?}");
+}
+
+#[tokio::test]
+async fn back_within_grace_is_ahead_of_later_claims() {
+    let s = stage(60_000, &[("max_active", "1"), ("claim_us", "1000")]).await;
+    s.join_many(0..4).await;
+    s.admit(0).await;
+    s.until_called(3).await;
+    for n in [2, 3] {
+        s.line.claim(&s.drop, place(n)).await.unwrap();
+    }
+    while !matches!(s.look(1).await, PlaceState::Lapsed { .. }) {
+        s.line.release(&s.drop, pace::level(60_000, 0)).await.unwrap();
+    }
+    s.line.claim(&s.drop, place(1)).await.unwrap();
+    s.line.end_place(&s.drop, place(0), EndReason::Left).await.unwrap();
+    while !matches!(s.look(1).await, PlaceState::Admitted { .. }) {
+        s.line.release(&s.drop, pace::level(60_000, 0)).await.unwrap();
+    }
+    for n in [2, 3] {
+        assert!(matches!(s.look(n).await, PlaceState::Claiming { .. }), "{n} stands behind");
+    }
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! What outlives Redis.
 
 use admission::{
+    draw::{Drawer, Relays},
     drops::{self, NewDrop, Settings},
     ids::{DropId, OrderKey},
     line::{EndReason, Joined, Line, Newcomer, PlaceState, Receipt},
     marks::Keeper,
     pace,
 };
-use jiff::Timestamp;
 use redis::AsyncCommands as _;
 use shared::testing::world;
 
@@ -15,8 +15,8 @@ use super::line::place;
 use crate::api::event;
 
 fn newcomer(n: u128, pass: Option<(OrderKey, u64)>) -> Newcomer {
-    let receipt = pass.map(|(key, epoch)| Receipt { key: Some(key), epoch });
-    Newcomer { place: place(n), receipt, account: None }
+    let receipt = pass.map(|(key, epoch)| Receipt { place: place(n), key: Some(key), epoch, generation: 0 });
+    Newcomer { place: place(n), visitor_hash: [0; 32], receipt, account: None }
 }
 
 #[tokio::test]
@@ -33,7 +33,6 @@ async fn after_a_loss_of_redis_passes_bring_their_places_back_and_ended_places_s
     let drop = drops::create(&world.pool, &line, &new, "cli").await.unwrap();
     assert_eq!(line.look(&id, &[]).await.unwrap().0.title, "Ada live");
     let mut keeper = Keeper::new(world.pool.clone(), 60);
-    let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1_800_000_000);
 
     let (state, joined) = line.join(&id, &[newcomer(1, None), newcomer(2, None), newcomer(3, None)]).await.unwrap();
     let keys: Vec<_> = joined
@@ -44,13 +43,13 @@ async fn after_a_loss_of_redis_passes_bring_their_places_back_and_ended_places_s
         })
         .collect();
     line.end_place(&id, place(3), EndReason::Finished).await.unwrap();
-    keeper.keep(&line, &drop, now).await.unwrap();
+    keeper.keep(&line, &drop).await.unwrap();
 
     let prefix = world.redis.prefix().to_owned();
     for name in ["control", "waiting", "called", "ended", "records", "changes", "bucket"] {
         let _: () = world.redis.clone().del(format!("{prefix}:{{evening}}:{name}")).await.unwrap();
     }
-    keeper.keep(&line, &drop, now).await.unwrap();
+    keeper.keep(&line, &drop).await.unwrap();
 
     let (restored, joined) =
         line.join(&id, &[newcomer(9, None), newcomer(2, Some((keys[1], state.epoch)))]).await.unwrap();
@@ -79,16 +78,15 @@ async fn a_lobby_lost_with_redis_is_drawn_as_it_would_have_been() {
     let drop = drops::create(&world.pool, &line, &new, "cli").await.unwrap();
     // a pass from the lobby of an epoch that was lost, shown after the opening
     let mut keeper = Keeper::new(world.pool.clone(), 0);
-    keeper.keep(&line, &drop, Timestamp::UNIX_EPOCH).await.unwrap();
+    keeper.keep(&line, &drop).await.unwrap();
     let _: () = world.redis.clone().del(format!("{}:{{evening}}:control", world.redis.prefix())).await.unwrap();
-    keeper.keep(&line, &drop, Timestamp::UNIX_EPOCH).await.unwrap();
-    let lobby_pass = Newcomer { place: place(1), receipt: Some(Receipt { key: None, epoch: 1 }), account: None };
+    keeper.keep(&line, &drop).await.unwrap();
+    let receipt = Receipt { place: place(1), key: None, epoch: 1, generation: 0 };
+    let lobby_pass = Newcomer { place: place(1), visitor_hash: [0; 32], receipt: Some(receipt), account: None };
     let (state, joined) = line.join(&id, &[newcomer(2, None), lobby_pass]).await.unwrap();
     assert_eq!(joined[1], Joined::New(PlaceState::Drawing), "not at the end of the line: {:?}", joined[1]);
-    let mut releaser = admission::release::Releaser::default();
-    while line.look(&id, &[place(1)]).await.unwrap().1[0].key().is_none() {
-        releaser.release(&line, &drop).await.unwrap();
-    }
+    let relays = Relays::new(&admission::draw::Settings::default()).unwrap();
+    Drawer::new(world.pool.clone(), relays).draw(&line, std::slice::from_ref(&drop)).await;
     let drawn = admission::draw::drawn_key(state.opens_at.unwrap(), &drop.seed, place(1));
     assert_eq!(line.look(&id, &[place(1)]).await.unwrap().1[0].key(), Some(drawn));
 }
@@ -106,7 +104,7 @@ async fn what_operators_decided_reaches_a_line_that_did_not_hear_it() {
         .await
         .unwrap();
     let drop = drops::show(&world.pool, &id).await.unwrap();
-    Keeper::new(world.pool.clone(), 60).keep(&line, &drop, Timestamp::UNIX_EPOCH).await.unwrap();
+    Keeper::new(world.pool.clone(), 60).keep(&line, &drop).await.unwrap();
     let (state, _) = line.look(&id, &[]).await.unwrap();
     assert_eq!((state.paused_at.is_some(), state.pause_reason.as_str()), (true, "a minute"));
 }

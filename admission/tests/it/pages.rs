@@ -4,7 +4,7 @@ use admission::{
     audit::{self, Entry},
     drops::{self, NewDrop, State},
     ids::DropId,
-    line::Line,
+    line::{Line, Outcomes, Stock},
     operators,
     password::Passwords,
 };
@@ -206,6 +206,7 @@ async fn another_site_cannot_send_the_forms() {
     let desk = desk().await;
     for (path, form) in [
         (desk.page(), &[("do", "end"), ("confirm", "an-evening")][..]),
+        (format!("{}/logo", desk.page()), &[]),
         ("/ops/sign-out".to_owned(), &[]),
         ("/ops/sign-in".to_owned(), &[("email", EMAIL), ("password", PASSWORD)]),
     ] {
@@ -247,6 +248,16 @@ async fn every_form_changes_the_drop_says_so_and_is_on_record() {
     assert!(page.contains("Fans read your notice now.") && page.contains("The balcony is nearly gone"), "{page}");
     desk.assert_recorded("drop.notice").await;
 
+    let page = desk.steer(&[("do", "withdraw")]).await;
+    assert!(page.contains("The notice is taken back.") && !page.contains("Fans read this since"), "{page}");
+    desk.assert_recorded("drop.notice_withdrawn").await;
+
+    let page = desk.steer(&[("do", "brand"), ("brand_name", "The Hall"), ("accent", "#00695A")]).await;
+    assert!(page.contains("Fans see the brand now.") && page.contains(r##"fill="#00695a""##), "{page}");
+    desk.assert_recorded("drop.set").await;
+    let same = [("do", "brand"), ("brand_name", " The Hall"), ("accent", "#00695a")];
+    assert!(desk.steer(&same).await.contains("nothing was changed"));
+
     let seen = desk.stored().await.version.to_string();
     let page = desk.steer(&settings(&seen, "500")).await;
     assert!(page.contains("The settings are saved."), "{page}");
@@ -260,9 +271,15 @@ async fn every_form_changes_the_drop_says_so_and_is_on_record() {
     desk.assert_recorded("drop.end").await;
 
     let record = desk.read("/ops/audit").await;
-    for words in
-        ["ended it", "at most 500 inside", "paused it: “Payments are slow.”", "rate 2,000 a minute", "command line"]
-    {
+    for words in [
+        "ended it",
+        "took the notice back",
+        "brand “The Hall”, colour “#00695a”",
+        "at most 500 inside",
+        "paused it: “Payments are slow.”",
+        "rate 2,000 a minute",
+        "command line",
+    ] {
         assert!(record.contains(words), "{words}: {record}");
     }
 }
@@ -297,7 +314,8 @@ type Form<'a> = &'a [(&'a str, &'a str)];
 #[tokio::test]
 async fn what_is_refused_says_why_and_keeps_what_was_typed() {
     let desk = desk().await;
-    let refusals: [(Form<'_>, u16, &str, &str); 6] = [
+    let refusals: [(Form<'_>, u16, &str, &str); 7] = [
+        (&[("do", "brand"), ("brand_name", "Hall"), ("accent", "teal")], 422, "six digits", r#"value="teal""#),
         (&[("do", "rate"), ("from", "1200"), ("rate", "lots")], 422, "a whole number", r#"value="lots""#),
         (&[("do", "rate"), ("from", "1200"), ("rate", "0")], 422, "between 1 and 6,000,000", r#"value="0""#),
         (&[("do", "rate"), ("from", "600"), ("rate", "900")], 409, "Somebody set it to 1,200", r#"value="900""#),
@@ -468,4 +486,56 @@ async fn a_line_that_is_not_there_is_told_and_orders_are_kept() {
     let page = desk.steer(&[("do", "pause"), ("words", "A moment, please")]).await;
     assert!(page.contains("It is stored, but") || page.contains("It is paused."), "{page}");
     assert_eq!(desk.stored().await.state, State::Paused);
+}
+
+/// A form with a file, as a browser sends it.
+fn with_file(file: &str) -> (String, &'static str) {
+    let head =
+        "--x\r\nContent-Disposition: form-data; name=\"logo\"; filename=\"a.svg\"\r\nContent-Type: image/svg+xml";
+    (format!("{head}\r\n\r\n{file}\r\n--x--\r\n"), "multipart/form-data; boundary=x")
+}
+
+#[tokio::test]
+async fn a_logo_is_uploaded_without_scripts_and_taken_away() {
+    let desk = desk().await;
+    let upload = async |file: &str| {
+        let (body, kind) = with_file(file);
+        let request = desk.http.post(format!("{}{}/logo", desk.url, desk.page())).header(header::ORIGIN, &desk.url);
+        request.header(header::COOKIE, &desk.cookie).header(header::CONTENT_TYPE, kind).body(body).send().await.unwrap()
+    };
+    for (file, why) in
+        [("", "Choose a file first."), ("<svg><script/></svg>", "a &#60;script&#62;"), ("GIF89a", "neither")]
+    {
+        let refused = upload(file).await;
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let page = refused.text().await.unwrap();
+        assert!(page.contains(why) && page.contains(r#"id="logo-error""#), "{file}: {page}");
+    }
+    assert_eq!(desk.stored().await.logo, None);
+    let page = desk.read(location(&upload("<svg/>").await)).await;
+    let file = desk.stored().await.logo.unwrap();
+    assert!(page.contains("Fans see the logo now.") && page.contains(&format!("/logo/{file}")), "{page}");
+    desk.assert_recorded("drop.logo").await;
+    assert!(desk.steer(&[("do", "no-logo")]).await.contains("The logo is taken away."));
+    assert_eq!(desk.stored().await.logo, None);
+}
+
+#[tokio::test]
+async fn the_report_card_and_a_covered_line_are_told_in_words() {
+    let desk = desk().await;
+    desk.steer(&[("do", "open")]).await;
+    assert!(desk.read(&desk.page()).await.contains(r#"data-report="some" hidden"#), "nothing is known yet");
+    let line = Line::new(desk.world.redis.clone());
+    line.report_estimates(&desk.drop, Outcomes { early: 47, right: 44, late: 9 }).await.unwrap();
+    let page = desk.read(&desk.page()).await;
+    for words in [r#"data-live="judged">100<"#, r#"data-live="early">47 %<"#, r#"data-live="late">9 %<"#] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(page.contains(r#"data-report="none" hidden"#), "{page}");
+
+    line.report_stock(&desk.drop, Stock { capacity: 10, held: 4, sold: 6 }).await.unwrap();
+    let page = desk.read(&desk.page()).await;
+    assert!(page.contains("Every ticket is held or sold.") && page.contains(r#"data-state="covered""#), "{page}");
+    line.report_stock(&desk.drop, Stock { capacity: 10, held: 3, sold: 6 }).await.unwrap();
+    assert!(desk.read(&desk.page()).await.contains(r#"data-state="running""#));
 }

@@ -1,11 +1,10 @@
 //! The release loop: the lobby is drawn by the seed, whoever draws and however often.
 
 use admission::{
-    draw::drawn_key,
+    draw::{self, Drawer, Relays, drawn_key},
     drops::{self, NewDrop, Settings},
     ids::DropId,
     line::{Line, Newcomer, PlaceState},
-    release::Releaser,
 };
 use jiff::Timestamp;
 use shared::testing::world;
@@ -23,19 +22,17 @@ async fn a_lobby_is_drawn_by_its_seed_and_two_processes_agree() {
     let new = NewDrop { id: id.clone(), events: vec![event(&world.pool).await], settings };
     let drop = drops::create(&world.pool, &line, &new, "cli").await.unwrap();
 
-    let who: Vec<_> = (0..2_500).map(|n| Newcomer { place: place(n), receipt: None, account: None }).collect();
+    let who: Vec<_> = (0..2_500).map(|n| Newcomer { place: place(n), visitor_hash: [0; 32], receipt: None, account: None }).collect();
     for some in who.chunks(250) {
         line.join(&id, some).await.unwrap();
     }
     let now: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
     drops::open(&world.pool, &line, &id, now, "cli").await.unwrap();
-    let (mut one, mut two) = (Releaser::default(), Releaser::default());
-    loop {
-        let (a, b) = tokio::join!(one.release(&line, &drop), two.release(&line, &drop));
-        if a.unwrap().lobby == 0 && b.unwrap().lobby == 0 {
-            break;
-        }
-    }
+    let drops = [drop.clone()];
+    let drawer = || Drawer::new(world.pool.clone(), Relays::new(&draw::Settings::default()).unwrap());
+    let (mut one, mut two) = (drawer(), drawer());
+    let (a, b) = tokio::join!(one.draw(&line, &drops), two.draw(&line, &drops));
+    assert!(a.is_empty() && b.is_empty(), "{a:?} {b:?}");
     let (state, looked) = line.look(&id, &[place(3), place(2_000)]).await.unwrap();
     for (n, seen) in [(3, looked[0]), (2_000, looked[1])] {
         assert_eq!(seen.key(), Some(drawn_key(state.opens_at.unwrap(), &drop.seed, place(n))), "{seen:?}");

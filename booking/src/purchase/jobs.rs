@@ -6,10 +6,13 @@ use shared::lifecycle::{Job, Lifecycle};
 
 use super::{expiry, outbox, poller, purge, stock};
 use crate::app::App;
+use crate::notify::turn;
 use crate::seats::projection;
 
 /// How often the seat hint in Redis is compared with Postgres.
 const PROJECTION_PERIOD: Duration = Duration::from_secs(5);
+/// How often the notifier looks for fans in a line whose turn has come.
+const TURN_MAILS_PERIOD: Duration = Duration::from_secs(1);
 /// How often what is past is forgotten.
 const PURGE_PERIOD: Duration = Duration::from_secs(3_600);
 
@@ -22,6 +25,7 @@ pub(crate) fn spawn(app: &App, lifecycle: &Lifecycle) {
         ("payment poller", ms(settings.payment_poll_ms), Task::Poller),
         ("stock", ms(settings.stock_report_ms), Task::Stock),
         ("seat hint", PROJECTION_PERIOD, Task::Projection),
+        ("turn mails", TURN_MAILS_PERIOD, Task::TurnMails),
         ("purge", PURGE_PERIOD, Task::Purge),
     ];
     for (name, period, task) in jobs {
@@ -35,6 +39,7 @@ enum Task {
     Poller,
     Stock,
     Projection,
+    TurnMails,
     Purge,
 }
 
@@ -51,6 +56,7 @@ impl Job for Repeated {
             Task::Poller => poller::do_once(&self.app).await,
             Task::Stock => stock::do_once(&self.app).await,
             Task::Projection => projection::do_once(&self.app).await,
+            Task::TurnMails => Ok(turn::queue(&self.app.pool, self.app.clock.now()).await.map(|_| ())?),
             Task::Purge => purge::do_once(&self.app).await,
         }
     }

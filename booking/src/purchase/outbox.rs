@@ -46,6 +46,8 @@ pub enum Job {
     TicketMail { booking_id: Uuid },
     /// The capture was refused and the seats are gone.
     RefusalMail { booking_id: Uuid },
+    /// Somebody in a line is called, and asked to be told.
+    TurnMail { drop_id: String, place: String },
 }
 
 /// Written with the decision it follows from; its id.
@@ -166,6 +168,7 @@ async fn perform(app: &App, leased: &Leased) -> anyhow::Result<()> {
         Job::EndPlace { drop_id, place } => end_place::end_place(app, &drop_id, &place).await,
         Job::TicketMail { booking_id } => app.notifier.send_tickets(app, booking_id).await,
         Job::RefusalMail { booking_id } => app.notifier.send_refusal(app, booking_id).await,
+        Job::TurnMail { drop_id, place } => app.notifier.send_turn(app, &drop_id, &place).await,
     }
 }
 

@@ -19,6 +19,13 @@ pub async fn do_once(app: &App) -> anyhow::Result<()> {
     let before = app.clock.now().saturating_sub(KEPT)?;
     finished_jobs(&app.pool, before).await?;
     webhooks(&app.pool, before).await?;
+    turn_mails(&app.pool, before).await?;
+    Ok(())
+}
+
+/// Turns written for; the address went with the mail.
+async fn turn_mails(db: impl PgExecutor<'_>, before: Timestamp) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM turn_mails WHERE queued_at < $1").bind(before.to_sqlx()).execute(db).await?;
     Ok(())
 }
 

@@ -53,7 +53,7 @@ impl Target {
 
 /// The n-th fan's own address: 127.16.1.1, 127.16.1.2, … (16 million before they repeat would be
 /// too many for one process anyway). The low networks are left to whoever listens there.
-fn loopback(fan: u32) -> Ipv4Addr {
+pub(crate) fn loopback(fan: u32) -> Ipv4Addr {
     let octet = |n: u32| u8::try_from(n).unwrap_or(u8::MAX);
     let (last, rest) = (fan % 254 + 1, fan / 254);
     let (third, rest) = (rest % 254 + 1, rest / 254);

@@ -3,20 +3,22 @@
 use std::{convert::Infallible, path::Path, process::Command, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
+    body::Bytes,
     response::sse::{Event, KeepAlive, Sse},
     routing::get,
 };
 use futures_util::{StreamExt as _, stream};
 use shared::{
     lifecycle::Lifecycle,
-    server::{Settings, TlsFiles},
+    server::{Detachable, Detached, Settings, TlsFiles},
     testing,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;
@@ -212,4 +214,94 @@ async fn process_with_few_files() {
     tracing_subscriber::fmt().with_writer(std::io::stdout).with_ansi(false).init();
     println!("url:{}", testing::serve(router()).await);
     std::future::pending::<()>().await;
+}
+
+/// `/taken` answers with `first`, and gives its socket to whoever receives.
+fn taking(first: Bytes) -> (Router, mpsc::UnboundedReceiver<Detached>) {
+    let (give, taken) = mpsc::unbounded_channel();
+    let take = async move |Extension(detachable): Extension<Detachable>| {
+        detachable.answer(first.clone(), move |detached| give.send(detached).expect("the test takes it"))
+    };
+    (router().route("/taken", get(take)), taken)
+}
+
+fn tokio_socket(detached: Detached) -> (TcpStream, shared::server::Counted) {
+    (TcpStream::from_std(detached.socket).unwrap(), detached.counted)
+}
+
+#[tokio::test]
+async fn an_answer_takes_the_socket_only_when_all_of_it_so_far_has_left() {
+    const LENGTH: usize = 32 << 20; // more than the kernel buffers
+    let (router, mut taken) = taking(Bytes::from(vec![b'x'; LENGTH]));
+    let url = testing::serve(router).await;
+    let mut client = connect(&url).await;
+    client.write_all(b"GET /taken HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // answered and begun, and the client does not read: what is left is still in hyper's hands
+    client.readable().await.unwrap();
+    assert!(ask(&mut connect(&url).await, "/").await.ends_with("hello"));
+    assert!(taken.try_recv().is_err(), "nothing may be lost");
+    let reading = tokio::spawn(async move {
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        answer
+    });
+    let (mut socket, _counted) = tokio_socket(taken.recv().await.unwrap());
+    socket.write_all(b"3\r\nend\r\n0\r\n\r\n").await.unwrap();
+    drop(socket);
+    let answer = reading.await.unwrap();
+    let body = answer.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    let head = String::from_utf8_lossy(&answer[..body]).to_lowercase();
+    assert!(head.starts_with("http/1.1 200") && head.contains("transfer-encoding: chunked"), "{head}");
+    let size = format!("{LENGTH:X}\r\n");
+    assert_eq!(&answer[body..body + size.len()], size.as_bytes());
+    let tail = b"\r\n3\r\nend\r\n0\r\n\r\n";
+    assert_eq!(answer.len(), body + size.len() + LENGTH + tail.len(), "each byte once");
+    assert!(answer.ends_with(tail));
+}
+
+#[tokio::test]
+async fn a_socket_that_was_taken_keeps_its_slot_and_holds_up_no_drain() {
+    let (router, mut taken) = taking(Bytes::from_static(b"first"));
+    let (settings, lifecycle) = (Settings { max_connections: 1, ..Default::default() }, Lifecycle::new());
+    let url = testing::serve_with(router, settings, lifecycle.clone()).await;
+    let mut client = connect(&url).await;
+    assert!(ask(&mut client, "/").await.ends_with("hello"), "an ordinary request before it on the same connection");
+    client.write_all(b"GET /taken HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let (mut socket, counted) = tokio_socket(taken.recv().await.unwrap());
+    let mut second = connect(&url).await;
+    let waiting = ask(&mut second, "/");
+    let mut waiting = std::pin::pin!(waiting);
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut waiting).await.is_err(), "still one connection");
+    drop(counted);
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.unwrap().starts_with("HTTP/1.1 200"));
+    lifecycle.stop();
+    let waited = tokio::time::timeout(Duration::from_secs(5), lifecycle.wait(PATIENCE)).await;
+    waited.expect("no deadline is needed").unwrap();
+    socket.write_all(b"0\r\n\r\n").await.unwrap();
+    drop(socket);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("5\r\nfirst\r\n0\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn only_a_plain_http1_get_can_be_taken() {
+    let asked = |detachable: Option<Extension<Detachable>>| async move { detachable.is_some().to_string() };
+    let router = Router::new().route("/", get(asked).post(asked));
+    let url = testing::serve(router.clone()).await;
+    let client = reqwest::Client::new();
+    assert_eq!(client.get(&url).send().await.unwrap().text().await.unwrap(), "true");
+    assert_eq!(client.post(&url).body("x").send().await.unwrap().text().await.unwrap(), "false");
+    let http2 = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    assert_eq!(http2.get(&url).send().await.unwrap().text().await.unwrap(), "false");
+    let mut old = connect(&url).await;
+    old.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    old.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("false"), "no chunks in HTTP/1.0: {answer}");
+    shared::telemetry::install_crypto();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { tls: Some(certificate(folder.path())), ..Default::default() };
+    let url = testing::serve_with(router, settings, Lifecycle::new()).await;
+    assert_eq!(tls_client().get(&url).send().await.unwrap().text().await.unwrap(), "false");
 }

@@ -80,6 +80,9 @@ async fn a_pause_reaches_an_open_page_within_a_second_and_so_does_going_on() {
 
     ops.press("[data-part=notice] form button").await;
     fan.read("Doors open at seven.").await;
+    ops.press("[data-part=notice] input[value=withdraw] ~ button").await;
+    ops.read("The notice is taken back.").await;
+    fan.becomes("!document.querySelector('#notice').innerText.includes('Doors open')").await;
 
     fan.assert_still().await;
     sale.steer(&["set", "an-evening", "--max-active", "1000"]).await;
@@ -89,6 +92,9 @@ async fn a_pause_reaches_an_open_page_within_a_second_and_so_does_going_on() {
     ops.press("[data-set]").await;
     ops.read("The rate is 6,000 a minute now").await;
     fan.see(way::CALLED).await;
+    // the one fan who was shown an estimate is on its report card
+    ops.becomes("document.querySelector('[data-live=judged]').textContent === '1'").await;
+    ops.becomes("document.querySelector('[data-report=some]').checkVisibility()").await;
     fan.assert_silent(&[]).await;
     ops.assert_silent(&["422"]).await; // the rate that wanted a second word
 }

@@ -113,6 +113,10 @@ impl Walk {
         way::join(tab, drop).await;
         tab.see(way::WAITING).await;
         look.at(tab, "waiting: in line", &[]).await;
+        for lang in ["es", "fr", "de", "ja", "ar", "en"] {
+            tab.goto(&format!("/queue/{drop}?lang={lang}")).await;
+            look.at(tab, &format!("waiting: in line, {lang}"), &[]).await;
+        }
         self.sale.steer(&["pause", drop, "--reason", "The lights are mended"]).await;
         tab.read("The lights are mended").await;
         look.at(tab, "waiting: paused", &[]).await;

@@ -19,16 +19,21 @@ use shared::{
     problem::Problem,
 };
 
-use super::shown::{Memory, address, with_cookie};
+use super::{
+    language::Language,
+    show,
+    shown::{Memory, address, saying, with_cookie},
+    views::ShownCode,
+};
 use crate::{
     app::App,
     document::Document,
     error::Error,
     fan::Caller,
     routes::{
-        claim,
+        claim, code,
         join::{self, Taken, keep_in_browser, keep_visitor},
-        leave,
+        leave, mail, move_place,
         status::document,
     },
 };
@@ -41,10 +46,16 @@ const AFTERWARDS_S: u64 = 3_600;
 pub(super) struct Pressed {
     #[serde(rename = "do")]
     button: Button,
+    /// The code of [`Button::Move`].
+    #[serde(default)]
+    code: String,
+    /// The address of [`Button::Mail`].
+    #[serde(default)]
+    email: String,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 enum Button {
     Join,
     /// Gives up an ended place for a new one at the end.
@@ -53,33 +64,55 @@ enum Button {
     /// Takes the admission along to the seats.
     Enter,
     Leave,
+    /// Asks for the code that moves the place to another device.
+    Code,
+    /// Brings a place here by such a code.
+    Move,
+    Mail,
+    MailOff,
 }
 
 pub(super) async fn act(
     State(app): State<App>,
     ClientAddress(from): ClientAddress,
+    language: Language,
     caller: Caller,
     Query(memory): Query<Memory>,
-    Form(Pressed { button }): Form<Pressed>,
+    Form(Pressed { button, code, email }): Form<Pressed>,
 ) -> Result<Response, Problem> {
     let drop = caller.drop.clone();
-    if let Button::Join | Button::Again = button {
-        if caller.visitor.is_none() {
-            return Ok(first_a_cookie(&drop, &memory));
-        }
-        app.joins.check(from)?;
+    if let Button::Join | Button::Again | Button::Move = button
+        && caller.visitor.is_none()
+    {
+        return Ok(first_a_cookie(&drop, &memory));
     }
+    match button {
+        Button::Join | Button::Again => app.joins.check(from)?,
+        Button::Code => app.codes.check(from)?,
+        Button::Move => app.moves.check(from)?,
+        Button::Mail => app.mails.check(from)?,
+        Button::Claim | Button::Enter | Button::Leave | Button::MailOff => {}
+    }
+    let back = memory.address(&drop);
     let outcome = match button {
         Button::Join => join(&app, caller, false, &memory).await,
         Button::Again => join(&app, caller, true, &memory).await,
         Button::Claim => claim(&app, caller, &memory).await,
         Button::Enter => enter(&app, caller, &memory).await,
         Button::Leave => leave::give_up(&app, caller).await.map(|()| here(&drop)),
+        Button::Code => show_code(&app, language, caller, &memory).await,
+        Button::Move => bring_here(&app, caller, &code, &memory).await,
+        Button::Mail => mail::take(&app, caller, &email, language.say.code).await.map(|()| see_other(&back)),
+        Button::MailOff => mail::withdraw(&app, caller).await.map(|()| see_other(&back)),
     };
     match outcome {
         Ok(response) => Ok(response),
         // pressed on a page that was true a moment ago: the page says how it is now
-        Err(Error::UnknownPlace | Error::PlaceEnded) => Ok(here(&drop)),
+        Err(
+            Error::UnknownPlace | Error::PlaceEnded | Error::PlaceMoved | Error::CalledAlready | Error::Inside,
+        ) => Ok(here(&drop)),
+        Err(Error::UnknownCode) => Ok(see_other(&saying(&back, "code-wrong"))),
+        Err(Error::MalformedEmail) => Ok(see_other(&saying(&back, "mail-wrong"))),
         Err(Error::SessionMissing | Error::Session(_)) => Ok(see_other(&format!("/account?next=/queue/{drop}"))),
         Err(error) => Err(error.into()),
     }
@@ -118,6 +151,24 @@ async fn enter(app: &App, caller: Caller, memory: &Memory) -> Result<Response, E
     let (fan, drop, place) = caller.place(app).await?;
     let document = document(app, &fan, &drop, &place, memory.shown(fan.place)).await?;
     Ok(inside(app, &document, &drop.events).unwrap_or_else(|| see_other(&address_of(&document, memory))))
+}
+
+/// The page with a code on it, as the answer itself: a code in an address would stay in the browser's history.
+async fn show_code(app: &App, language: Language, caller: Caller, memory: &Memory) -> Result<Response, Error> {
+    let code = code::take(app, caller.clone()).await?;
+    let code = ShownCode { code: code.code, expires_at: code.expires_at };
+    show::here(app, language, caller, memory, Some(code)).await
+}
+
+async fn bring_here(app: &App, caller: Caller, code: &str, memory: &Memory) -> Result<Response, Error> {
+    let keeps_secret = caller.keeps_secret;
+    let (fan, drop, place) = move_place::take(app, caller, code).await?;
+    let document = document(app, &fan, &drop, &place, None).await?;
+    let mut response = see_other(&address_of(&document, memory));
+    if !keeps_secret {
+        keep_in_browser(&document, &mut response);
+    }
+    Ok(response)
 }
 
 /// To the seats, the admission in a cookie; `None` without an admission.

@@ -18,6 +18,8 @@ pub(super) struct Memory {
     from: Option<String>,
     /// Whether this browser was just given the cookie that makes its place.
     given: Option<String>,
+    /// What the page has to say of a form just sent.
+    said: Option<String>,
 }
 
 impl Memory {
@@ -34,10 +36,30 @@ impl Memory {
         known.unwrap_or(position).min(FROM_MAX).max(position)
     }
 
+    /// The page's address as it came, for an answer that leads back there without a look at the place.
+    pub(super) fn address(&self, drop: &DropId) -> String {
+        let is_ours = |text: &&String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        match (self.shown.as_ref().filter(is_ours), self.from.as_ref().filter(is_ours)) {
+            (Some(shown), Some(from)) => format!("/queue/{drop}?shown={shown}&from={from}"),
+            _ => format!("/queue/{drop}"),
+        }
+    }
+
     /// A cookie was given with the answer that led here: a browser that does not bring it keeps none.
     pub(super) fn given_a_cookie(&self) -> bool {
         self.given.is_some()
     }
+
+    /// Whether the address brings this word.
+    pub(super) fn says(&self, what: &str) -> bool {
+        self.said.as_deref() == Some(what)
+    }
+}
+
+/// The page, with a word on a form just sent.
+pub(super) fn saying(address: &str, what: &str) -> String {
+    let joined_by = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{joined_by}said={what}")
 }
 
 /// Where a browser shows whether it keeps the cookie it was just given.
@@ -61,7 +83,7 @@ mod tests {
     use super::*;
 
     fn memory(shown: &str, from: &str) -> Memory {
-        Memory { shown: Some(shown.to_owned()), from: Some(from.to_owned()), given: None }
+        Memory { shown: Some(shown.to_owned()), from: Some(from.to_owned()), given: None, said: None }
     }
 
     #[test]

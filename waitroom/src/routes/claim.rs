@@ -50,10 +50,14 @@ pub(crate) async fn claim(
 
 /// What claiming is, for the API and the waiting page alike.
 pub(crate) async fn take(app: &App, caller: Caller) -> Result<(Fan, DropState, PlaceState), Error> {
-    let (fan, _, before) = caller.place(app).await?;
+    let (mut fan, _, before) = caller.place(app).await?;
     if ended(&before).is_some() {
         return Err(Error::PlaceEnded);
     }
-    let (drop, place) = app.line.claim(&fan.drop, fan.place).await?;
+    let (drop, place) = fan.claim(app).await?;
+    // also when it was moved since it was looked at
+    if place == PlaceState::Moved {
+        return Err(Error::PlaceMoved);
+    }
     Ok((fan, drop, place))
 }

@@ -1,31 +1,20 @@
 //! A fan's live stream (server-sent events).
 
-use std::sync::Arc;
-
-use admission::{
-    estimate::estimate,
-    ids::DropId,
-    line::{BatchError, DropState, Joined, Newcomer, PlaceState, Receipt},
-    position::never_rising,
-};
+use admission::ids::DropId;
 use axum::{
-    extract::State,
+    extract::{Extension, State},
     http::HeaderMap,
-    response::{Response, sse::Event},
+    response::Response,
 };
-use futures_util::Stream;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use shared::{json::Query, sse};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use shared::{client_address::ClientAddress, json::Query, server::Detachable};
 use utoipa::IntoParams;
 
 use crate::{
     app::App,
-    crowd::{Crowd, Listener, Tick},
-    document::{self, View},
     error::Error,
-    fan::{Caller, Fan},
+    fan::Caller,
+    hub::{Frame, Seat, Stream, Why, sent_away},
 };
 
 #[derive(Deserialize, IntoParams)]
@@ -54,8 +43,11 @@ pub(crate) struct Options {
         (
             status = 200,
             description = "Events `state` (first, and at every change), `called` and `admitted` (data: `Document`); \
-                           `position` (`{position, ahead, estimate, left}`); `notice` (`Notice`); `bye` \
-                           (`{retry_after_s}`), the last. A comment at least every 10 s.",
+                           `position` (`{position, ahead, estimate, left, chance}`); `notice` (`Notice`); `bye` \
+                           (`{retry_after_s, reason}`), the last; the reason is `full`, `address` or `place` (no room \
+                           for more streams of this process, address, place), `restart` or `unavailable`. A position \
+                           comes every second to who is near the front, at least every 10 s to all it moves for; a \
+                           comment at least every 10 s to who would hear nothing.",
             body = String,
             content_type = "text/event-stream"
         ),
@@ -66,56 +58,51 @@ pub(crate) struct Options {
 )]
 pub(crate) async fn events(
     State(app): State<App>,
+    ClientAddress(address): ClientAddress,
     caller: Caller,
     Query(options): Query<Options>,
     headers: HeaderMap,
+    detachable: Option<Extension<Detachable>>,
 ) -> Result<Response, Error> {
-    let Ok(room) = app.streams.clone().try_acquire_owned() else {
-        return Ok(sse::shed());
+    if app.stopping.is_cancelled() {
+        return Ok(sent_away(Why::Restart));
+    }
+    let seat = match app.hub.seat(address) {
+        Ok(seat) => seat,
+        Err(why) => return Ok(sent_away(why)),
     };
-    match live(app, caller, options, &headers, room).await {
-        Ok(Some(live)) => Ok(sse::live(live.frames())),
-        Ok(None) => Ok(sse::shed()),
+    let detachable = detachable.map(|Extension(detachable)| detachable);
+    match live(&app, caller, &options, &headers, seat, detachable).await {
         // it will pass; an error status would end the browser's attempts for good
         Err(error @ (Error::Batch(_) | Error::Line(_))) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a stream is sent away for a moment");
-            Ok(sse::shed())
+            Ok(sent_away(Why::Unavailable))
         }
-        Err(error) => Err(error),
+        answer => answer,
     }
 }
 
-/// The stream of a fan who has a place; `None` when that place has its share of streams open.
+/// The stream of a fan who has a place.
 async fn live(
-    app: App,
+    app: &App,
     caller: Caller,
-    options: Options,
+    options: &Options,
     headers: &HeaderMap,
-    room: OwnedSemaphorePermit,
-) -> Result<Option<Live>, Error> {
-    let (fan, ..) = caller.place(&app).await?;
+    seat: Seat,
+    detachable: Option<Detachable>,
+) -> Result<Response, Error> {
+    let (fan, drop, place) = caller.place(app).await?;
     let crowd = app.crowds.of(&fan.drop).await?;
-    let (Some(listener), ticks) = (crowd.listen(fan.place), crowd.ticks()) else {
-        return Ok(None);
+    let seat = match seat.of(fan.place) {
+        Ok(seat) => seat,
+        Err(why) => return Ok(sent_away(why)),
     };
-    // looked at only now: what happens from here on wakes the stream
-    let (drop, place) = app.batcher.look(&fan.drop, fan.place).await?;
-    Ok(Some(Live {
-        listener,
-        ticks,
-        crowd,
-        auto_claim: options.claim.as_deref() == Some("auto"),
-        shown_face: Face::default(),
-        shown: last_shown(headers, drop.epoch).or(options.shown).filter(|&position| position > 0),
-        rate_told: drop.rate_per_minute,
-        notice_seen: None,
-        stale: false,
-        fan,
-        drop,
-        place,
-        app,
-        _room: room,
-    }))
+    let auto_claim = options.claim.as_deref() == Some("auto");
+    let shown = last_shown(headers, drop.epoch).or(options.shown);
+    let mut first = Frame::default();
+    let begun = Stream::begin(&fan, (&drop, place), &crowd.tick(), (shown, auto_claim), app.hub.renderer(), &mut first);
+    let stream = begun.map_err(Error::Signing)?;
+    Ok(app.hub.answer((&fan, crowd), (seat, stream, &first), detachable))
 }
 
 /// `<epoch>.<tick>.<shown>`: what was shown counts within its epoch.
@@ -128,217 +115,4 @@ fn last_shown(headers: &HeaderMap, epoch: u64) -> Option<u64> {
         return None;
     };
     (of_epoch == epoch).then_some(shown)
-}
-
-/// One open stream.
-struct Live {
-    app: App,
-    fan: Fan,
-    crowd: Arc<Crowd>,
-    listener: Listener,
-    ticks: watch::Receiver<Arc<Tick>>,
-    auto_claim: bool,
-    drop: DropState,
-    place: PlaceState,
-    shown_face: Face,
-    /// The position shown last, from 1.
-    shown: Option<u64>,
-    /// The rate the estimate was told at.
-    rate_told: u64,
-    notice_seen: Option<String>,
-    /// A look failed: the next tick tries again.
-    stale: bool,
-    _room: OwnedSemaphorePermit,
-}
-
-/// What of the drop's own state a fan's document tells: state, reason, opening.
-type Face = (&'static str, Option<String>, Option<u64>);
-
-enum Woken {
-    Tick,
-    Fan,
-    Stop,
-}
-
-impl Live {
-    fn frames(mut self) -> impl Stream<Item = Event> + Send + 'static {
-        async_stream::stream! {
-            let first = match self.document_frame("state") {
-                Some(frame) => frame,
-                None => { yield sse::bye(); return; }
-            };
-            yield first;
-            if let Some(frame) = self.notice() { yield frame; }
-            for frame in self.claim_if_auto().await { yield frame; }
-            loop {
-                let woken = tokio::select! {
-                    biased;
-                    () = self.app.stopping.cancelled() => Woken::Stop,
-                    () = self.listener.woken() => Woken::Fan,
-                    changed = self.ticks.changed() => if changed.is_ok() { Woken::Tick } else { Woken::Stop },
-                };
-                match woken {
-                    Woken::Stop => { yield sse::bye(); return; }
-                    Woken::Fan => for frame in self.look_again().await { yield frame; },
-                    Woken::Tick => for frame in self.tick().await { yield frame; },
-                }
-            }
-        }
-    }
-
-    fn face(&self) -> Face {
-        let (state, reason) = document::state(&self.drop, &self.place);
-        (state, reason, self.drop.opens_at)
-    }
-
-    /// A tick of the whole drop: a new state, a new position, a notice.
-    async fn tick(&mut self) -> Vec<Event> {
-        let tick = self.ticks.borrow_and_update().clone();
-        // what is known of the place is of the old epoch: no document may mix the two
-        let mut frames = match self.stale || tick.drop.epoch != self.drop.epoch {
-            true => self.look_again().await,
-            false => Vec::new(),
-        };
-        if tick.drop.epoch != self.drop.epoch {
-            return frames;
-        }
-        let resumed = self.drop.paused_at.is_some() && tick.drop.paused_at.is_none();
-        self.drop.clone_from(&tick.drop);
-        if resumed && matches!(self.place, PlaceState::Called { .. } | PlaceState::Admitted { .. }) {
-            // deadlines run on drop time and moved on with the pause; so did the session, not the token's end
-            frames.extend(self.look_again().await);
-        }
-        if self.face() != self.shown_face {
-            frames.extend(self.document_frame("state"));
-        } else if self.shown_face.0 == "waiting" {
-            frames.extend(self.position(&tick));
-        }
-        frames.extend(self.notice());
-        frames
-    }
-
-    /// Something happened to this fan.
-    async fn look_again(&mut self) -> Vec<Event> {
-        match self.look().await {
-            Ok((drop, place)) => {
-                self.stale = false;
-                let before = std::mem::replace(&mut self.place, place);
-                let same_epoch = drop.epoch == self.drop.epoch;
-                self.drop = drop;
-                if !same_epoch {
-                    self.shown = None;
-                } else if before == self.place {
-                    return self.claim_if_auto().await;
-                }
-                if matches!(self.place, PlaceState::Ended { .. }) {
-                    self.shown = None; // what was shown of this place says nothing of the next
-                }
-                let name = match self.place {
-                    PlaceState::Called { .. } => "called",
-                    PlaceState::Admitted { .. } => "admitted",
-                    _ => "state",
-                };
-                let mut frames = Vec::from_iter(self.document_frame(name));
-                frames.extend(self.claim_if_auto().await);
-                frames
-            }
-            Err(error) => {
-                self.stale = true;
-                tracing::debug!(error = &error as &dyn std::error::Error, drop = %self.fan.drop, "looking again");
-                Vec::new()
-            }
-        }
-    }
-
-    /// The place as it stands. One that Redis lost goes back to where this stream knows it to be, so that
-    /// who listens need not come back by hand.
-    async fn look(&self) -> Result<(DropState, PlaceState), BatchError> {
-        let (drop, place) = self.app.batcher.look(&self.fan.drop, self.fan.place).await?;
-        let was_in_line = !matches!(self.place, PlaceState::Unknown | PlaceState::Ended { .. });
-        if place != PlaceState::Unknown || !was_in_line {
-            return Ok((drop, place));
-        }
-        let receipt = Receipt { key: self.place.key(), epoch: self.drop.epoch };
-        let who = Newcomer { place: self.fan.place, receipt: Some(receipt), account: None };
-        let (drop, joined) = self.app.batcher.join(&self.fan.drop, who).await?;
-        Ok(match joined {
-            Joined::New(place) | Joined::Known(place) => (drop, place),
-            Joined::AccountBound | Joined::Over => (drop, PlaceState::Unknown),
-        })
-    }
-
-    async fn claim_if_auto(&mut self) -> Vec<Event> {
-        if !self.auto_claim || !matches!(self.place, PlaceState::Called { .. } | PlaceState::Lapsed { .. }) {
-            return Vec::new();
-        }
-        match self.app.line.claim(&self.fan.drop, self.fan.place).await {
-            Ok((drop, place)) => {
-                self.drop = drop;
-                self.place = place;
-                let name = if matches!(place, PlaceState::Admitted { .. }) { "admitted" } else { "state" };
-                self.document_frame(name).into_iter().collect()
-            }
-            Err(error) => {
-                self.stale = true; // the next tick tries again
-                tracing::warn!(error = &error as &dyn std::error::Error, drop = %self.fan.drop, "automatic claim");
-                Vec::new()
-            }
-        }
-    }
-
-    /// The whole document under `name`; `None` (and one log line) when it cannot be made.
-    fn document_frame(&mut self, name: &'static str) -> Option<Event> {
-        let tick = self.crowd.tick();
-        let ahead = match self.place {
-            PlaceState::Waiting { key, rank } => {
-                let now = tick.ahead(key).unwrap_or(rank);
-                Some(never_rising(now, self.shown.map(|position| position - 1)))
-            }
-            _ => None,
-        };
-        let left = tick.counts.left();
-        let view = View { fan: &self.fan, drop: &self.drop, place: &self.place, ahead, speed: tick.speed, left };
-        match view.document(&self.app.passes, &self.app.signer) {
-            Ok(document) => {
-                self.shown_face = self.face();
-                self.shown = document.position.or(self.shown);
-                self.frame(name, tick.number, &json!(document))
-            }
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, drop = %self.fan.drop, "a fan's document");
-                None
-            }
-        }
-    }
-
-    /// The position, when it moved or the rate did, and with it the estimate.
-    fn position(&mut self, tick: &Tick) -> Option<Event> {
-        let PlaceState::Waiting { key, .. } = self.place else { return None };
-        let ahead = never_rising(tick.ahead(key)?, self.shown.map(|position| position - 1));
-        let rate = self.drop.rate_per_minute;
-        let same_rate = std::mem::replace(&mut self.rate_told, rate) == rate;
-        if same_rate && self.shown == Some(ahead + 1) {
-            return None;
-        }
-        self.shown = Some(ahead + 1);
-        let body = json!({ "position": ahead + 1, "ahead": ahead, "estimate": estimate(ahead, tick.speed, rate),
-                           "left": tick.counts.left() });
-        self.frame("position", tick.number, &body)
-    }
-
-    fn notice(&mut self) -> Option<Event> {
-        let tick = self.crowd.tick();
-        let notice = self.drop.notice.as_ref().or(tick.drop.notice.as_ref())?;
-        if self.notice_seen.as_ref() == Some(&notice.id) {
-            return None;
-        }
-        self.notice_seen = Some(notice.id.clone());
-        let body = json!(notice);
-        self.frame("notice", tick.number, &body)
-    }
-
-    fn frame(&self, name: &'static str, tick: u64, body: &Value) -> Option<Event> {
-        let id = format!("{}.{tick}.{}", self.drop.epoch, self.shown.unwrap_or(0));
-        Some(Event::default().event(name).id(id).data(body.to_string()))
-    }
 }

@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use admission::{
     ids::{DropId, Place, TURNS_MAX, VisitorSecret},
-    line::{DropState, Joined, Newcomer, PlaceState},
+    line::{Asker, DropState, Joined, Newcomer, PlaceState},
     presented::{self, VISITOR_COOKIE},
 };
 use axum::{
@@ -82,18 +84,14 @@ pub(crate) async fn join(
 /// A place taken, or found.
 pub(crate) struct Taken {
     pub(crate) fan: Fan,
-    pub(crate) drop: DropState,
+    pub(crate) drop: Arc<DropState>,
     pub(crate) place: PlaceState,
     pub(crate) is_new: bool,
 }
 
 /// What joining is, for the API and the waiting page alike.
 pub(crate) async fn take(app: &App, caller: Caller, again: bool) -> Result<Taken, Error> {
-    let tick = caller.crowd(app).await?.tick();
-    let account = match tick.drop.account_required {
-        true => Some(caller.account(app)?.user_id.to_string()),
-        false => None,
-    };
+    let account = caller.account_if_required(app).await?;
     let (fan, drop, joined) = take_place(app, caller, account, again).await?;
     let (is_new, place) = match joined {
         Joined::New(place) => (true, place),
@@ -101,7 +99,7 @@ pub(crate) async fn take(app: &App, caller: Caller, again: bool) -> Result<Taken
         Joined::AccountBound => return Err(Error::AccountBound),
         Joined::Over => return Err(Error::DropOver),
     };
-    metrics::counter!("onsale_joins_total", "drop" => fan.drop.to_string(), "known" => (!is_new).to_string())
+    metrics::counter!("onsale_joins_total", "drop" => fan.drop.to_string(), "known" => if is_new { "false" } else { "true" })
         .increment(1);
     Ok(Taken { fan, drop, place, is_new })
 }
@@ -118,26 +116,38 @@ pub(crate) fn keep_visitor(visitor: &str, response: &mut Response) {
     response.headers_mut().append(header::SET_COOKIE, cookies::set(VISITOR_COOKIE, visitor, COOKIE_S));
 }
 
-/// Joins at the visitor's turn: the first, or the one after all that were given up.
+/// Joins at the visitor's turn: the first, or the one after all that were given up. After one that is on another
+/// device now, only who asks for it takes a new place.
 async fn take_place(
     app: &App,
     caller: Caller,
     account: Option<String>,
     mut again: bool,
-) -> Result<(Fan, DropState, Joined), Error> {
+) -> Result<(Fan, Arc<DropState>, Joined), Error> {
     let visitor = caller.visitor.clone().unwrap_or_else(VisitorSecret::generate);
-    let generation = caller.pass.as_ref().map_or(0, |pass| pass.generation);
+    let visitor_hash = visitor.hash();
+    let mut elsewhere = None;
     for turn in caller.first_turn(&visitor)..TURNS_MAX {
         let place = Place::of(&caller.drop, turn, &visitor);
-        let who = Newcomer { place, receipt: caller.receipt(place), account: account.clone() };
-        let (drop, joined) = app.batcher.join(&caller.drop, who).await?;
+        if !again && let Some(elsewhere) = elsewhere.take() {
+            let (_, (_, next)) = app.batcher.look(&caller.drop, Asker { own: place, visitor_hash }).await?;
+            if next == PlaceState::Unknown {
+                return Ok(elsewhere);
+            }
+        }
+        let who = Newcomer { place, visitor_hash, receipt: caller.receipt(place), account: account.clone() };
+        let (drop, (held, joined)) = app.batcher.join(&caller.drop, who).await?;
         match joined {
             Joined::Known(PlaceState::Ended { given_up: true, .. }) => {}
+            Joined::Known(PlaceState::Moved) => {
+                let fan = Fan::new(caller.drop.clone(), visitor.clone(), place, held);
+                elsewhere = Some((fan, drop, joined));
+            }
             Joined::Known(state) if again && ended(&state).is_some() => {
-                app.line.give_up(&caller.drop, place).await?;
+                app.line.give_up(&caller.drop, held.place).await?;
                 again = false;
             }
-            joined => return Ok((Fan { drop: caller.drop, visitor, place, generation }, drop, joined)),
+            joined => return Ok((Fan::new(caller.drop, visitor, place, held), drop, joined)),
         }
     }
     Err(Error::TooManyTurns)

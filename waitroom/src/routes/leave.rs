@@ -1,4 +1,4 @@
-use admission::{ids::DropId, line::EndReason};
+use admission::{ids::DropId, line::PlaceState};
 use axum::{extract::State, http::StatusCode};
 
 use crate::{
@@ -28,8 +28,9 @@ pub(crate) async fn leave(State(app): State<App>, caller: Caller) -> Result<Stat
 /// What leaving is, for the API and the waiting page alike.
 pub(crate) async fn give_up(app: &App, caller: Caller) -> Result<(), Error> {
     let (fan, _, place) = caller.place(app).await?;
-    if ended(&place).is_none() {
-        app.line.end_place(&fan.drop, fan.place, EndReason::Left).await?;
+    // one that is on another device goes on there
+    if ended(&place).is_none() && place != PlaceState::Moved {
+        app.line.leave(&fan.drop, &fan.held()).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 use admission::{
     ids::DropId,
-    line::{DropState, PlaceState},
+    line::{BatchError, DropState, PlaceState},
     position::never_rising,
 };
 use axum::{extract::State, http::header, response::IntoResponse};
@@ -61,5 +61,12 @@ pub(crate) async fn document(
         _ => None,
     };
     let tick = app.crowds.of(&fan.drop).await?.tick();
-    View { fan, drop, place, ahead, speed: tick.speed, left: tick.counts.left() }.document(&app.passes, &app.signer)
+    let view = View { fan, drop, place, ahead, speed: tick.speed, counts: &tick.counts };
+    let mut document = view.document(&app.passes, &app.signer)?;
+    document.draw = match app.draws.receipt(&fan.drop, &tick, fan.place, place).await {
+        // the list is not in this Redis yet: the receipt waits, the fan does not
+        Err(Error::Batch(BatchError::Restoring)) => None,
+        receipt => receipt?,
+    };
+    Ok(document)
 }

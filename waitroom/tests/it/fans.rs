@@ -143,6 +143,11 @@ async fn pause_sold_out_and_end_are_told_with_their_reasons() {
     assert!(paused["estimate"].is_null(), "nobody can say while paused");
     s.resume().await;
     assert_eq!(fan.status().await["state"], "waiting");
+    s.line.report_stock(&s.drop, Stock { capacity: 5, held: 2, sold: 3 }).await.unwrap();
+    let covered = fan.status().await;
+    assert_eq!((&covered["state"], &covered["reason"]), (&json!("paused"), &json!("covered")));
+    s.line.report_stock(&s.drop, Stock { capacity: 5, held: 1, sold: 3 }).await.unwrap();
+    assert_eq!(fan.status().await["state"], "waiting", "a lapsed hold goes on with the line by itself");
     s.line.report_stock(&s.drop, Stock { capacity: 5, held: 0, sold: 5 }).await.unwrap();
     assert_eq!(fan.status().await["state"], "sold_out");
     s.order(Phase::Ended, &[]).await;

@@ -2,5 +2,10 @@
 
 mod events;
 mod fans;
+mod kept;
+mod life;
+mod mail;
+mod moves;
 mod pages;
 mod stage;
+mod streams;

@@ -9,7 +9,7 @@ use admission::{
     presented::{SESSION_COOKIE, VISITOR_COOKIE, admission_cookie},
     token::Verifier,
 };
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, header::HeaderMap, redirect};
 use serde_json::Value;
 use shared::{clock::Clock, testing::keyring};
 
@@ -28,6 +28,7 @@ struct Browser<'a> {
 
 struct Page {
     status: StatusCode,
+    headers: HeaderMap,
     location: Option<String>,
     html: String,
 }
@@ -53,15 +54,28 @@ impl Browser<'_> {
     }
 
     async fn post(&self, button: &str, path: &str) -> Page {
-        let form = self.http.post(format!("{}{path}", self.stage.url)).form(&[("do", button)]);
+        self.fill(button, &[], path).await
+    }
+
+    /// Presses a button of a form with fields.
+    async fn fill(&self, button: &str, fields: &[(&str, &str)], path: &str) -> Page {
+        let form = [&[("do", button)], fields].concat();
+        let form = self.http.post(format!("{}{path}", self.stage.url)).form(&form);
         self.send(form.header("Sec-Fetch-Site", "same-origin")).await
+    }
+
+    /// The page an answer led to.
+    async fn follow(&self, answer: &Page) -> Page {
+        let to = answer.location.as_deref().expect("an answer that leads somewhere");
+        self.get(to.strip_prefix(&format!("/queue/{DROP}")).expect("to the page")).await
     }
 
     async fn send(&self, request: RequestBuilder) -> Page {
         let answer = request.header("Accept", "text/html").header("Cookie", self.cookies()).send().await.unwrap();
         self.keep(&answer);
         let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
-        Page { status: answer.status(), location, html: answer.text().await.unwrap() }
+        let headers = answer.headers().clone();
+        Page { status: answer.status(), headers, location, html: answer.text().await.unwrap() }
     }
 
     fn cookies(&self) -> String {
@@ -325,7 +339,7 @@ async fn leaving_asks_twice_and_leads_back_to_the_end() {
     browser.press("leave").await;
     let page = browser.get("").await;
     assert_eq!((page.face(), page.buttons()), ("left", vec!["again"]));
-    assert!(page.html.contains("<details class=\"leave\" id=\"leave\" hidden"));
+    assert!(page.html.contains("<details class=\"leave\" id=\"leave\" data-while=\"leaves\" hidden"));
     assert_eq!(page.refresh(), None);
     browser.press("again").await;
     assert_eq!(browser.get("").await.face(), "waiting");
@@ -375,7 +389,8 @@ async fn a_lapsed_turn_can_still_be_taken_and_then_no_more() {
         }
     };
     assert_eq!(page.buttons(), ["claim"]);
-    assert!(page.html.contains("10 minutes"), "how long it counts is told");
+    let (_, lapsed) = page.sections()[0];
+    assert!(lapsed.contains("data-field=\"deadline\"") && lapsed.contains(" data-countdown=\""), "how long it counts");
     s.order(Phase::Going, &[("grace_us", "0")]).await;
     let page = loop {
         s.step().await;
@@ -487,7 +502,8 @@ async fn who_is_not_in_line_when_all_is_sold_is_led_on_first() {
     assert!(page.html.contains("id=\"join-now\" hidden") && page.html.contains("id=\"join-sold-out\">"));
     browser.press("join").await;
     let page = browser.get("").await;
-    assert!(page.html.contains("id=\"what-next\" hidden") && !page.html.contains("id=\"sign-in\" hidden"));
+    assert!(page.html.contains("id=\"what-next\" hidden"));
+    assert!(page.html.contains("id=\"sign-in\" data-while=\"leaves\"><a"), "signing in makes sense still");
 }
 
 #[tokio::test]
@@ -609,4 +625,200 @@ async fn the_pulse_tells_the_title_and_what_is_left() {
 async fn a_line_from_before_titles_is_called_by_its_id() {
     let s = stage(&[]).await;
     assert!(s.browser().get("").await.html.contains("<h1>Evening</h1>"));
+}
+
+/// What stands in the page between two texts.
+fn between<'a>(html: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = html.split_once(before).unwrap_or_else(|| panic!("{before} is not in {html}"));
+    rest.split(after).next().unwrap()
+}
+
+#[tokio::test]
+async fn a_fan_reads_their_own_language_and_may_choose_another() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    let german = browser.http.get(format!("{}/queue/{DROP}", s.url)).header("Accept-Language", "de-CH, en;q=0.5");
+    let page = browser.send(german).await;
+    assert!(page.html.contains("<html lang=\"de\" dir=\"ltr\">") && page.html.contains("Der Verkauf läuft"));
+    assert!(page.headers["vary"].to_str().unwrap().contains("accept-language"));
+    assert!(browser.get("").await.html.contains("<html lang=\"en\""), "nothing was chosen");
+
+    let page = browser.get("?lang=ar").await;
+    assert!(page.html.contains("<html lang=\"ar\" dir=\"rtl\">"));
+    browser.press("join").await;
+    let page = browser.get("").await;
+    assert!(page.html.contains("<html lang=\"ar\"") && page.html.contains("لا أحد أمامك"), "the choice is remembered");
+    assert!(browser.get("?lang=tlh").await.html.contains("<html lang=\"ar\""), "there is none such");
+    let own = format!("/queue/{DROP}?shown={}.1&#38;from=1&#38;lang=fr", &browser.place().to_string()[..8]);
+    assert!(page.html.contains(&own), "what was shown is kept over a change of language");
+}
+
+#[tokio::test]
+async fn a_code_takes_the_place_to_another_device() {
+    let s = stage(&[]).await;
+    let (phone, desk, path) = (s.browser(), s.browser(), format!("/queue/{DROP}"));
+    s.fan().join().await;
+    phone.press("join").await;
+    s.fan().join().await;
+    let page = phone.press("code").await;
+    let code = between(&page.html, "<output id=\"code-shown\">", "<").to_owned();
+    assert_eq!((page.status, page.face(), code.len()), (StatusCode::OK, "waiting", 11));
+    let refresh_s: u64 = page.refresh().unwrap().split(';').next().unwrap().parse().unwrap();
+    assert!((100..=180).contains(&refresh_s), "the code stays to be read: {refresh_s} s");
+
+    desk.get("").await;
+    let wrong = desk.follow(&desk.fill("move", &[("code", "ABCDE-FGHJK")], &path).await).await;
+    assert!(wrong.html.contains("id=\"code-error\">This code is not valid") && wrong.html.contains("id=\"move\" open"));
+    let moved = desk.fill("move", &[("code", &code.to_lowercase())], &path).await;
+    let page = desk.follow(&moved).await;
+    assert_eq!((page.face(), page.position()), ("waiting", Some(2)), "the place, not a new one");
+
+    let left = phone.get("").await;
+    assert_eq!((left.face(), left.refresh()), ("moved", None));
+    phone.press("again").await;
+    assert_eq!(phone.get("").await.position(), Some(4), "at the end");
+    assert_eq!(desk.get("").await.position(), Some(2));
+}
+
+#[tokio::test]
+async fn a_browser_without_a_cookie_brings_its_place_with_one_press() {
+    let s = stage(&[]).await;
+    let (phone, desk, path) = (s.browser(), s.browser(), format!("/queue/{DROP}"));
+    phone.press("join").await;
+    let page = phone.press("code").await;
+    let code = between(&page.html, "<output id=\"code-shown\">", "<").to_owned();
+    let first = desk.fill("move", &[("code", &code)], &path).await;
+    assert_eq!(first.status, StatusCode::TEMPORARY_REDIRECT, "first a cookie: the place is bound to it");
+    let moved = desk.fill("move", &[("code", &code)], first.location.as_deref().unwrap()).await;
+    assert_eq!(desk.follow(&moved).await.face(), "waiting");
+}
+
+#[tokio::test]
+async fn a_mail_is_asked_for_and_declined_on_the_page() {
+    let s = stage(&[]).await;
+    let (browser, path) = (s.browser(), format!("/queue/{DROP}"));
+    browser.press("join").await;
+    let wrong = browser.follow(&browser.fill("mail", &[("email", "nobody")], &path).await).await;
+    assert!(wrong.html.contains("id=\"mail-error\"") && wrong.html.contains("id=\"mail\" open"));
+    let asked = browser.fill("mail", &[("email", "ada@fans.example")], &path).await;
+    assert_eq!(asked.status, StatusCode::SEE_OTHER);
+    let page = browser.follow(&asked).await;
+    assert!(page.html.contains("We will mail you") && !page.html.contains("ada@fans.example"));
+    let page = browser.follow(&browser.press("mail-off").await).await;
+    assert!(!page.html.contains("We will mail you") && page.html.contains("name=\"email\""));
+}
+
+#[tokio::test]
+async fn tickets_in_all_hands_are_told_as_such() {
+    let s = stage(&[]).await;
+    let (browser, stranger) = (s.browser(), s.browser());
+    browser.press("join").await;
+    s.line.report_stock(&s.drop, Stock { capacity: 5, held: 4, sold: 1 }).await.unwrap();
+    s.step().await;
+    let page = browser.get("").await;
+    assert_eq!((page.face(), page.position(), page.buttons().len()), ("covered", Some(1), 0));
+    assert!(page.html.contains("<title>All tickets are held"));
+    while stranger.get("").await.face() != "covered" {}
+    s.line.report_stock(&s.drop, Stock { capacity: 5, held: 0, sold: 1 }).await.unwrap();
+    assert_eq!(browser.called().await.face(), "called", "one came back");
+}
+
+#[tokio::test]
+async fn a_lobby_in_a_pause_shows_no_place_that_is_none() {
+    let s = stage(&[("opens_at", "4000000000000000")]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    s.pause("A minute, please.").await;
+    let page = browser.get("").await;
+    let (_, body) = page.sections()[0];
+    assert_eq!(page.face(), "paused");
+    assert!(body.contains("<div data-known hidden>") && !body.contains('–'), "{body}");
+}
+
+#[tokio::test]
+async fn a_draw_tells_how_far_it_has_come() {
+    let s = stage(&[("opens_at", "4000000000000000")]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    s.face(&[("draw", br#"{"drawn":1200,"entrants":{"count":5000}}"#)]).await;
+    s.order(Phase::Going, &[("opens_at", "1")]).await;
+    let page = loop {
+        let page = browser.get("").await;
+        if page.html.contains("1,200 of 5,000 places drawn") {
+            break page;
+        }
+    };
+    assert_eq!(page.face(), "drawing");
+    assert!(page.html.contains(" max=\"5000\" value=\"1200\""));
+    assert!(page.html.contains(&format!("href=\"/queue/{DROP}/draw\"")), "and how it can be checked");
+}
+
+#[tokio::test]
+async fn a_drop_has_its_own_face() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    assert!(!browser.get("").await.html.contains("/brand/"), "none by default");
+    let brand = br##"{"name":"Ada <i>& friends</i>","accent":"#8a1538","on_accent":"#ffffff","logo":"0123abcd.svg"}"##;
+    let logo = br#"<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>"#;
+    s.face(&[("brand", brand), ("logo", logo), ("logo_type", b"image/svg+xml")]).await;
+    let page = loop {
+        let page = browser.get("").await;
+        if page.html.contains("/brand/") {
+            break page;
+        }
+    };
+    assert!(page.html.contains("<bdi>Ada &#60;i&#62;&#38; friends&#60;/i&#62;</bdi>"));
+    let sheet = between(&page.html, &format!("href=\"/queue/{DROP}/brand/"), "\"");
+    let css = s.http.get(s.path(&format!("brand/{sheet}"))).send().await.unwrap();
+    assert_eq!(css.headers()["cache-control"], "public, max-age=31536000, immutable");
+    assert!(css.text().await.unwrap().starts_with(":root{--accent:#8a1538;--on-accent:#ffffff;"));
+    let other = s.http.get(s.path("brand/000000.css")).send().await.unwrap();
+    assert_eq!(other.headers()["cache-control"], "no-cache");
+
+    assert!(page.html.contains(&format!("<img src=\"/queue/{DROP}/logo/0123abcd.svg\" alt=\"\"")));
+    let picture = s.http.get(s.path("logo/0123abcd.svg")).send().await.unwrap();
+    let header = |name| picture.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(header("content-type"), "image/svg+xml");
+    assert_eq!(header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    assert_eq!(header("content-security-policy"), "sandbox; default-src 'none'; style-src 'unsafe-inline'");
+    assert_eq!(picture.bytes().await.unwrap().as_ref(), logo);
+    assert_eq!(s.http.get(s.path("logo/other.svg")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_logo_is_a_picture_and_nothing_else() {
+    let s = stage(&[]).await;
+    let page = br#"<script>alert(1)</script>"#;
+    s.face(&[("brand", br#"{"logo":"0123abcd.svg"}"#), ("logo", page), ("logo_type", b"text/html")]).await;
+    let browser = s.browser();
+    while !browser.get("").await.html.contains("/logo/0123abcd.svg") {}
+    assert_eq!(s.http.get(s.path("logo/0123abcd.svg")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+/// All that a first look loads, as it goes over the wire; a release compresses harder.
+#[tokio::test]
+async fn the_page_is_light_in_every_language() {
+    const WIRE_MAX: usize = 50_000;
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    for lang in ["en", "es", "fr", "de", "ja", "ar"] {
+        let html = browser.get(&format!("?lang={lang}")).await.html;
+        let (_, version) = html.split_once("/assets/").unwrap();
+        let version = version.split('/').next().unwrap();
+        let shared = ["onsale.css", "page.js", "icon.svg"].map(|file| format!("shared/{file}"));
+        let own = ["queue.css", "queue.js", "stream.js", "alerts.js", "faces.js", "words.js"];
+        let mut sum = 0;
+        let assets = shared.into_iter().chain(own.map(|file| format!("waitroom/{file}")));
+        let assets = assets.map(|file| format!("/assets/{version}/{file}"));
+        for path in assets.chain([format!("/queue/{DROP}?lang={lang}")]) {
+            let request = s.http.get(format!("{}{path}", s.url)).header("Accept-Encoding", "br");
+            let answer = request.header("Cookie", browser.cookies()).send().await.unwrap();
+            assert_eq!((answer.status().as_u16(), answer.headers()["content-encoding"].as_bytes()), (200, &b"br"[..]));
+            sum += answer.bytes().await.unwrap().len();
+        }
+        println!("{lang}: {sum} bytes");
+        assert!(sum < WIRE_MAX, "{lang}: {sum} bytes");
+    }
 }

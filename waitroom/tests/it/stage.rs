@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use shared::{
     clock::Clock,
     lifecycle::Lifecycle,
-    testing::{World, keyring, serve, world},
+    server,
+    testing::{World, keyring, serve, serve_with, world},
 };
 
 pub(crate) const DROP: &str = "evening";
@@ -45,6 +46,12 @@ pub(crate) async fn stage(fields: &[(&'static str, &str)]) -> Stage {
         control.push((field, (*value).to_owned()));
     }
     line.create(&drop, &control).await.unwrap();
+    over(world).await
+}
+
+/// A waitroom in a world whose line somebody else makes.
+pub(crate) async fn over(world: World) -> Stage {
+    let (line, drop) = (Line::new(world.redis.clone()), DropId::parse(DROP).unwrap());
     let lifecycle = Lifecycle::new();
     let url = waitroom(&world, &lifecycle).await;
     Stage { line, drop, url, http: Client::new(), lifecycle, version: AtomicU64::new(0), world }
@@ -64,6 +71,10 @@ fn control() -> Vec<(&'static str, String)> {
 }
 
 async fn waitroom(world: &World, lifecycle: &Lifecycle) -> String {
+    serve(build(world, lifecycle, waitroom::Settings::default()).await).await
+}
+
+async fn build(world: &World, lifecycle: &Lifecycle, settings: waitroom::Settings) -> axum::Router {
     let deps = waitroom::Deps {
         redis: world.redis.clone(),
         keyring: keyring(),
@@ -72,7 +83,7 @@ async fn waitroom(world: &World, lifecycle: &Lifecycle) -> String {
         public_url: PUBLIC_URL.to_owned(),
         site: shared::testing::site(vec![waitroom::assets()]),
     };
-    serve(waitroom::build(waitroom::Settings::default(), deps).await.unwrap()).await
+    waitroom::build(settings, deps).await.unwrap()
 }
 
 impl Drop for Stage {
@@ -86,9 +97,28 @@ impl Stage {
         Fan { stage: self, visitor: VisitorSecret::generate().expose() }
     }
 
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The name of one of the line's keys.
+    pub(crate) fn key(&self, name: &str) -> String {
+        format!("{}:{{{DROP}}}:{name}", self.world.redis.prefix())
+    }
+
     /// A second waitroom on the same Redis.
     pub(crate) async fn another(&self) -> String {
         waitroom(&self.world, &self.lifecycle).await
+    }
+
+    /// Another one with other settings, under a lifecycle of its own.
+    pub(crate) async fn another_with(
+        &self,
+        settings: waitroom::Settings,
+        server: server::Settings,
+        lifecycle: &Lifecycle,
+    ) -> String {
+        serve_with(build(&self.world, lifecycle, settings).await, server, lifecycle.clone()).await
     }
 
     pub(crate) fn path(&self, call: &str) -> String {
@@ -108,6 +138,13 @@ impl Stage {
 
     pub(crate) async fn resume(&self) {
         self.order(Phase::Going, &[]).await;
+    }
+
+    /// What admission writes for the page: brand, draw, logo.
+    pub(crate) async fn face(&self, fields: &[(&str, &[u8])]) {
+        let mut redis = self.world.redis.clone();
+        let key = format!("{}:{{{DROP}}}:face", self.world.redis.prefix());
+        let _: () = redis.hset_multiple(key, fields).await.unwrap();
     }
 
     /// Everything this world keeps in Redis is gone.

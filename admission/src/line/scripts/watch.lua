@@ -4,7 +4,7 @@
 -- Returns: {header, last change id, changes, counts, pivots, face}
 --   changes: {kind, place, ...} oldest first, at most 5,000; {'gap', ''} when some were trimmed unseen
 --   counts: waiting, called, claims, active, lobby, granted, called ever, no-shows, shows,
---           capacity, held, sold, estimates that proved early, right, late
+--           capacity, held, sold, estimates that proved early, right, late, waiting fans who left ever
 --   pivots: {rank, order key, ...}: every rank below 100, then each at most 1 % beyond the last,
 --           and the end of the line; none while the lobby is being drawn
 --   face: {draw, brand}, JSON or '', with the pivots only
@@ -60,6 +60,7 @@ return {
     redis.call('ZCARD', LOBBY), int(control.granted_total), int(control.called_total),
     int(control.noshows), int(control.shows), int(control.capacity), int(control.held), int(control.sold),
     int(control.estimates_early), int(control.estimates_right), int(control.estimates_late),
+    int(control.leaves_total),
   },
   pivots, face,
 }

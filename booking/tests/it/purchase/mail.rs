@@ -2,6 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use admission::{
+    ids::{DropId, Place},
+    line::{Held, Kept, Newcomer},
+    mails::{Language, Mails, Wish},
+};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -48,6 +53,72 @@ async fn a_mail_servers_reply_is_kept_by_its_code_alone() {
         .await
         .unwrap();
     assert_eq!(error, "smtp 550");
+}
+
+/// A fan in the line of a drop who asked to be told.
+async fn waiting_fan(fixture: &Fixture, drop: &DropId, email: &str, lang: &str) -> Place {
+    let place = Place::from_bytes(shared::encoding::random());
+    let who = Newcomer { place, visitor_hash: [0; 32], receipt: None, account: None };
+    fixture.app.line.join(drop, &[who]).await.unwrap();
+    let held = Held { place, generation: 0, mail: false };
+    let wish = Wish::new(email, Language::of(lang)).unwrap();
+    let sealed = wish.seal(&fixture.app.vault, drop, place);
+    assert_eq!(fixture.app.line.ask_mail(drop, &held, Some(&sealed)).await.unwrap().1, Kept::Kept);
+    place
+}
+
+#[tokio::test]
+async fn who_asked_is_told_once_when_it_is_their_turn_and_the_address_is_gone() {
+    let (port, inbox) = mail_server(b"250 ok\r\n").await;
+    let mut settings = deaf();
+    settings["smtp_url"] = json!(format!("smtp://127.0.0.1:{port}"));
+    let fixture = still_with(settings).await;
+    let drop = fixture.on_sale(1, 4).await.drop;
+    let (line, pool) = (&fixture.app.line, &fixture.world.pool);
+    waiting_fan(&fixture, &drop, "ada@fans.example", "en").await;
+    waiting_fan(&fixture, &drop, "bea@fans.example", "fr").await;
+    let mut mails = Mails::new(pool.clone());
+    let tell = async |mails: &mut Mails| {
+        mails.follow(line, &drop).await.unwrap();
+        booking::notify::turn::queue(pool, fixture.app.clock.now()).await.unwrap();
+        drain_outbox(&fixture).await;
+    };
+    tell(&mut mails).await;
+    assert!(inbox.lock().unwrap().is_empty(), "nobody is called yet");
+
+    line.release(&drop, admission::pace::level(6_000, 0)).await.unwrap();
+    tell(&mut mails).await;
+    tell(&mut mails).await;
+    tell(&mut Mails::new(pool.clone())).await; // another process, which knows nothing
+    let mut sent = inbox.lock().unwrap().clone();
+    sent.sort_by_key(|mail| mail.contains("bea@fans.example"));
+    assert_eq!(sent.len(), 2, "one each: {sent:?}");
+    let english = sent[0].replace("=\n", "");
+    assert!(english.contains("ada@fans.example") && english.contains("Subject: It is your turn:"), "{english}");
+    assert!(english.contains(&format!("/queue/{drop}")) && english.contains(" UTC ("), "{english}");
+    assert!(english.contains("You get this one mail because you asked for it"), "{english}");
+    assert!(sent[1].contains("C=E2=80=99est votre tour"), "{}", sent[1]);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM turn_mails WHERE sealed IS NOT NULL").await, 0);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE body::text LIKE '%fans.example%'").await, 0);
+}
+
+#[tokio::test]
+async fn a_turn_that_is_over_is_not_told_and_its_address_is_gone() {
+    let (port, inbox) = mail_server(b"250 ok\r\n").await;
+    let mut settings = deaf();
+    settings["smtp_url"] = json!(format!("smtp://127.0.0.1:{port}"));
+    let fixture = still_with(settings).await;
+    let drop = fixture.on_sale(1, 4).await.drop;
+    waiting_fan(&fixture, &drop, "ada@fans.example", "en").await;
+    fixture.app.line.release(&drop, admission::pace::level(6_000, 0)).await.unwrap();
+    Mails::new(fixture.world.pool.clone()).follow(&fixture.app.line, &drop).await.unwrap();
+    // the mail server was away for an hour
+    fixture.clock.advance(Duration::from_secs(3_600));
+    booking::notify::turn::queue(&fixture.world.pool, fixture.clock.now()).await.unwrap();
+    drain_outbox(&fixture).await;
+    assert!(inbox.lock().unwrap().is_empty());
+    assert_eq!(count(&fixture, "SELECT count(*) FROM turn_mails WHERE sealed IS NOT NULL").await, 0);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'turn-mail' AND done_at IS NULL").await, 0);
 }
 
 /// Keeps what it is sent, if it accepts the recipient.

@@ -2,7 +2,7 @@
 
 use admission::drops::{self, NewDrop};
 use admission::ids::DropId;
-use booking::purchase::stock;
+use booking::purchase::{expiry, stock};
 use booking::seats::projection;
 use redis::AsyncCommands as _;
 
@@ -39,4 +39,23 @@ async fn a_drop_that_opened_by_itself_sells_out() {
     let _: bool = redis.setbit(&taken, 0, false).await.unwrap();
     projection::do_once(&fixture.app).await.unwrap();
     assert!(redis.getbit::<_, bool>(&taken, 0).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_last_hold_covers_the_drop_and_its_lapse_uncovers_it() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 2).await;
+    let (one, other) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    booked(&fixture, &one, &sale, &["A-1"]).await;
+    let told = async || {
+        stock::do_once(&fixture.app).await.unwrap();
+        let (state, _) = fixture.app.line.look(&sale.drop, &[]).await.unwrap();
+        (state.covered, state.pause_reason)
+    };
+    assert_eq!(told().await, (false, String::new()), "one is left");
+    booked(&fixture, &other, &sale, &["A-2"]).await;
+    assert_eq!(told().await, (true, "covered".to_owned()));
+    fixture.clock.advance(seconds(601));
+    expiry::do_once(&fixture.app).await.unwrap();
+    assert_eq!(told().await, (false, String::new()), "both came back");
 }

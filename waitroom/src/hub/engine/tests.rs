@@ -1,0 +1,241 @@
+//! The loop turned by hand, over bodies: no clock, no Redis, no sockets.
+
+use admission::{
+    ids::{OrderKey, VisitorSecret},
+    line::{DropState, Held},
+    pass::Passes,
+    token::Signer,
+};
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::*;
+use crate::{
+    Settings,
+    crowd::{Crowd, Tick},
+    fan::Fan,
+    hub::{looks::Ask, room::Room, sink::{Frames, Sink}, stream::Stream},
+};
+use admission::ids::Place;
+
+struct Bench {
+    engine: Engine,
+    urgent: UnboundedReceiver<(DropId, Vec<Ask>)>,
+    calm: UnboundedReceiver<(DropId, Vec<Ask>)>,
+    _claims: UnboundedReceiver<(DropId, Ask)>,
+    room: Room,
+}
+
+fn evening() -> DropId {
+    DropId::parse("evening").unwrap()
+}
+
+fn running(now: u64) -> DropState {
+    DropState { epoch: 1, now, opens_at: Some(1), rate_per_minute: 600, claim_window_s: 60, ..DropState::default() }
+}
+
+fn paused(now: u64, reason: &str) -> DropState {
+    DropState { paused_at: Some(1), pause_reason: reason.to_owned(), ..running(now) }
+}
+
+impl Bench {
+    fn new() -> Self {
+        let poll = Poll::new().unwrap();
+        let inbox = Arc::new(Inbox::new(mio::Waker::new(poll.registry(), WAKER).unwrap()));
+        let ((urgent, heard), (calm, heard_calm), (claims, _claims)) =
+            (unbounded_channel(), unbounded_channel(), unbounded_channel());
+        let keyring = shared::testing::keyring();
+        let (passes, signer) = (Passes::new(&keyring), Signer::new(&keyring, "https://tickets.example").unwrap());
+        let looks = Looks { urgent, calm, claims };
+        let engine = Engine::new(poll, inbox, looks, Renderer { passes, signer }, Duration::from_secs(20));
+        let room = Room::new(&Settings::default());
+        Self { engine, urgent: heard, calm: heard_calm, _claims, room }
+    }
+
+    /// A stream of a new fan who waits, with the first document read.
+    fn open(&mut self, crowd: &Arc<Crowd>) -> Frames {
+        let visitor = VisitorSecret::generate();
+        let own = Place::of(&evening(), 0, &visitor);
+        let fan = Fan::new(evening(), visitor, own, Held { place: own, generation: 0, mail: false });
+        let (tick, mut frame) = (crowd.tick(), Frame::default());
+        let place = PlaceState::Waiting { key: OrderKey(5), rank: tick.counts.waiting };
+        let renderer = self.engine.renderer.clone();
+        let stream =
+            Stream::begin(&fan, (&tick.drop, place), &tick, (None, false), &renderer, &mut frame).unwrap();
+        let inbox = self.engine.inbox.clone();
+        let (sink, mut frames): (Sink, Frames) = Frames::new(bytes::Bytes::from_static(b"first"), inbox);
+        let seat = self.room.seat("127.0.0.1".parse().unwrap()).ok().unwrap();
+        let arrival = Arrival { drop: evening(), crowd: crowd.clone(), sink, seat, stream };
+        self.engine.once(&mut vec![Message::Arrived(Box::new(arrival))]);
+        assert_eq!(said(&mut frames), ["first"]);
+        frames
+    }
+
+    fn tell(&mut self, tick: Tick) {
+        let news = News { drop: evening(), tick: Some(Arc::new(tick)), places: Vec::new(), all: false };
+        self.engine.once(&mut vec![Message::News(Box::new(news))]);
+    }
+
+    /// What lies in the inbox.
+    fn hear(&mut self) {
+        let mut messages = Vec::new();
+        self.engine.inbox.take(&mut messages);
+        self.engine.once(&mut messages);
+    }
+}
+
+/// All that a body has to say now.
+fn said(frames: &mut Frames) -> Vec<String> {
+    let next = |frames: &mut Frames| frames.next().now_or_never().flatten();
+    let mut said = Vec::new();
+    while let Some(Ok(bytes)) = next(frames) {
+        said.push(String::from_utf8(bytes.to_vec()).unwrap());
+    }
+    said
+}
+
+#[test]
+fn who_is_called_is_told_before_everybody_has_heard_the_news() {
+    const FANS: usize = 300;
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 400));
+    let mut streams: Vec<Frames> = (0..FANS).map(|_| bench.open(&crowd)).collect();
+    let called_one = bench.engine.entries.reference(0); // would be swept last: the sweep goes from the end
+    let news = News {
+        drop: evening(),
+        tick: Some(Arc::new(Tick::of_waiting(2, paused(2_000, "a minute"), 400))),
+        places: Vec::new(),
+        all: false,
+    };
+    bench.engine.once(&mut vec![Message::News(Box::new(news))]);
+    let heard = |streams: &mut Vec<Frames>| {
+        streams[1..].iter_mut().map(|stream| usize::from(!said(stream).is_empty())).sum::<usize>()
+    };
+    let mut told = heard(&mut streams);
+    assert_eq!(told, SLICE_WRITES, "a slice");
+    let place = bench.engine.entries.find(called_one).unwrap().stream.place();
+    let held = Held { place, generation: 0, mail: false };
+    let called = PlaceState::Called { key: OrderKey(5), deadline: 70_000_000 };
+    let looked = Looked { drop: evening(), state: paused(2_001, "a minute"), answers: vec![(called_one, held, called)] };
+    bench.engine.once(&mut vec![Message::Looked(Box::new(looked))]);
+    let first = said(&mut streams[0]);
+    assert!(first[0].starts_with("event: called"), "{first:?}");
+    told += heard(&mut streams);
+    assert_eq!(told, 2 * SLICE_WRITES, "most have not heard yet");
+    while bench.engine.patience() == Some(Duration::ZERO) {
+        bench.engine.once(&mut Vec::new());
+        told += heard(&mut streams);
+    }
+    assert_eq!(told, FANS - 1, "and in the end all have");
+}
+
+#[test]
+fn a_body_that_is_not_read_hears_the_newest_when_it_is() {
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
+    let mut stream = bench.open(&crowd);
+    for number in 2..50 {
+        bench.tell(Tick::of_waiting(number, paused(1_000 * number, &format!("reason {number}.")), 10));
+    }
+    let before = said(&mut stream);
+    assert_eq!(before.len(), 4, "as many as the channel has room for");
+    bench.hear();
+    let after = said(&mut stream);
+    assert_eq!(after.len(), 1, "{after:?}");
+    assert!(after[0].contains("reason 49."), "{after:?}");
+}
+
+#[test]
+fn positions_come_every_second_near_the_front_and_less_often_far_back() {
+    for (waiting, expected) in [(100, 28..=31), (5_000, 5..=7), (50_000, 2..=4)] {
+        let mut bench = Bench::new();
+        let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), waiting));
+        let mut stream = bench.open(&crowd);
+        let (mut positions, mut silent, mut longest) = (0, 0, 0);
+        for second in 1..=30 {
+            bench.tell(Tick::of_waiting(second + 1, running(1_000_000 * second), waiting - second));
+            for _ in 0..20 {
+                bench.engine.now += 1;
+                bench.engine.once(&mut Vec::new());
+                let frames = said(&mut stream);
+                silent = if frames.is_empty() { silent + 1 } else { 0 };
+                longest = longest.max(silent);
+                positions += frames.iter().filter(|frame| frame.starts_with("event: position")).count();
+            }
+        }
+        assert!(expected.contains(&positions), "{positions} with {waiting} ahead");
+        assert!(SLOT * longest <= Duration::from_secs(10), "silent for {longest} slots");
+    }
+}
+
+#[test]
+fn another_rate_is_told_to_all_within_two_seconds_but_not_at_once() {
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 20_000));
+    let mut streams: Vec<Frames> = (0..100).map(|_| bench.open(&crowd)).collect();
+    let faster = DropState { rate_per_minute: 6_000, ..running(2_000) };
+    bench.tell(Tick::of_waiting(2, faster, 20_000));
+    let mut busiest = 0;
+    let mut told = 0;
+    for _ in 0..=40 {
+        bench.engine.now += 1;
+        bench.engine.once(&mut Vec::new());
+        let heard = |stream: &mut Frames| said(stream).iter().any(|frame| frame.contains("event: position"));
+        let now = streams.iter_mut().filter_map(|stream| heard(stream).then_some(())).count();
+        busiest = busiest.max(now);
+        told += now;
+    }
+    assert_eq!(told, 100);
+    assert!(busiest < 30, "{busiest} in one slot");
+}
+
+#[test]
+fn another_epoch_is_no_word_before_a_look_and_no_document_of_both() {
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
+    let mut stream = bench.open(&crowd);
+    let arrived = bench.urgent.try_recv().unwrap().1.remove(0);
+    let held = arrived.held;
+    let place = PlaceState::Waiting { key: OrderKey(5), rank: 9 };
+    let looked = |state: DropState, place| {
+        Message::Looked(Box::new(Looked { drop: evening(), state, answers: vec![(arrived.stream, held, place)] }))
+    };
+    bench.engine.once(&mut vec![looked(running(1_001), place)]);
+    assert!(said(&mut stream).is_empty(), "nothing happened between the first document and the first look");
+    let second = DropState { epoch: 2, ..paused(5_000, "restored") };
+    bench.tell(Tick::of_waiting(2, second.clone(), 3));
+    assert!(said(&mut stream).is_empty());
+    let ask = bench.calm.try_recv().unwrap().1.remove(0);
+    assert_eq!(ask.receipt.unwrap().epoch, 1, "it says where the place was");
+    bench.engine.once(&mut vec![looked(second, place)]);
+    let told = said(&mut stream);
+    assert!(told[0].starts_with("event: state\nid: 2.2."), "{told:?}");
+}
+
+#[test]
+fn a_look_that_failed_is_asked_again_at_the_next_tick() {
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
+    let _stream = bench.open(&crowd);
+    let ask = bench.urgent.try_recv().unwrap().1.remove(0);
+    bench.engine.once(&mut vec![Message::Unanswered(vec![ask.stream])]);
+    assert!(bench.urgent.try_recv().is_err() && bench.calm.try_recv().is_err());
+    bench.tell(Tick::of_waiting(2, running(2_000), 10));
+    assert_eq!(bench.calm.try_recv().unwrap().1[0].stream, ask.stream);
+}
+
+#[test]
+fn streams_that_come_and_go_leave_nothing_behind() {
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
+    let mut streams: Vec<Frames> = (0..50).map(|_| bench.open(&crowd)).collect();
+    while let Some(stream) = streams.pop() {
+        drop(stream);
+        bench.hear();
+        if streams.len() % 7 == 0 && streams.len() > 20 {
+            streams.insert(0, bench.open(&crowd)); // its number was another's
+        }
+    }
+    assert_eq!((bench.engine.entries.len(), bench.engine.audiences[0].members.len()), (0, 0));
+    assert!(bench.room.is_empty());
+}
