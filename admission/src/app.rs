@@ -168,8 +168,7 @@ struct TurnMails {
 impl Job for TurnMails {
     async fn do_once(&mut self) -> anyhow::Result<()> {
         let drops = self.live.borrow().clone();
-        self.mails.keep_only(&drops);
-        let mut outcome = Ok(());
+        let mut outcome = self.mails.forget_ended(&self.line, &drops).await.map_err(anyhow::Error::new);
         for drop in drops.iter() {
             match self.mails.follow(&self.line, &drop.id).await {
                 // the keeper makes it again within a second

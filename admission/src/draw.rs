@@ -22,7 +22,7 @@ use aws_lc_rs::hmac;
 use jiff::{SignedDuration, Timestamp};
 use shared::encoding::sha256;
 
-pub use drawer::{Drawer, DrawError};
+pub use drawer::{DrawError, Drawer};
 pub use moment::Moment;
 pub use proof::{ALGORITHM, BeaconPart, Entrants, Proof, SeedFrom, Stage};
 pub use relays::{RelayError, Relays, Settings};

@@ -3,8 +3,8 @@
 
 mod answer;
 mod batch;
-mod drawn;
 mod brand;
+mod drawn;
 mod kept;
 mod keys;
 mod logo;
@@ -134,7 +134,13 @@ impl Line {
             })
             .await?;
         let answers = strings(parts)?;
-        Ok((state, who.iter().zip(&answers).map(|(who, text)| moves::joined(who, &answer::fields(text))).collect::<Result<_, _>>()?))
+        Ok((
+            state,
+            who.iter()
+                .zip(&answers)
+                .map(|(who, text)| moves::joined(who, &answer::fields(text)))
+                .collect::<Result<_, _>>()?,
+        ))
     }
 
     /// What places are, whoever holds them; changes nothing.

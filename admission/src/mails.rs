@@ -13,8 +13,8 @@ use shared::vault::{Vault, VaultError};
 
 use crate::ids::{DropId, Place};
 
-pub use job::{Mails, MailsError};
 pub(crate) use job::put_back;
+pub use job::{Mails, MailsError};
 
 /// RFC 5321, section 4.5.3.1.3.
 const EMAIL_MAX_BYTES: usize = 254;
@@ -134,7 +134,8 @@ mod tests {
     #[test]
     fn an_address_has_two_sides_and_no_oddities() {
         let long = format!("a@{}.example", "b".repeat(250));
-        for odd in ["", "a", "@b.c", "a@", "a@b", "a b@c.d", "a@b@c.d", "a..b@c.d", "a@b..c", "a@-b.c", "<a@b.c>", &long]
+        for odd in
+            ["", "a", "@b.c", "a@", "a@b", "a b@c.d", "a@b@c.d", "a..b@c.d", "a@b..c", "a@-b.c", "<a@b.c>", &long]
         {
             assert_eq!(Wish::new(odd, Language::En), None, "{odd}");
         }

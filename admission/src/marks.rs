@@ -75,7 +75,12 @@ pub struct Keeper {
 impl Keeper {
     /// `regather_s`: how long nobody is called after a loss, in seconds.
     pub fn new(pool: PgPool, regather_s: u64) -> Self {
-        Self { pool, regather_us: regather_s.saturating_mul(1_000_000), written: HashMap::new(), branded: HashMap::new() }
+        Self {
+            pool,
+            regather_us: regather_s.saturating_mul(1_000_000),
+            written: HashMap::new(),
+            branded: HashMap::new(),
+        }
     }
 
     /// Restores the line of a live drop when it is missing or may have forgotten something; else tells it

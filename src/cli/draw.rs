@@ -87,7 +87,8 @@ pub(crate) async fn run(draw: Draw, globals: &Globals) -> Result<(), Failure> {
     let verdict = verify(&proof, list.as_deref(), &trusted);
     let order = verdict.order.as_deref();
     if let Some(file) = &asked.order {
-        let order = order.ok_or_else(|| refusal("There is no order yet", "the seed is not known, or a check failed"))?;
+        let order =
+            order.ok_or_else(|| refusal("There is no order yet", "the seed is not known, or a check failed"))?;
         std::fs::write(file, order_file(order)).with_context(|| format!("cannot write {}", file.display()))?;
     }
     let mine = match asked.place.or(asked.pass) {
@@ -123,7 +124,8 @@ fn words(report: &Report<'_>) -> String {
     });
     let mut text = output::table(&["", "CHECK", "FOUND"], rows);
     let mut list = |title: &str, numbered: &[Numbered]| {
-        let rows = numbered.iter().map(|one| vec![one.number.to_string(), one.place.to_string(), one.key.0.to_string()]);
+        let rows =
+            numbered.iter().map(|one| vec![one.number.to_string(), one.place.to_string(), one.key.0.to_string()]);
         if !numbered.is_empty() {
             text.push_str(&format!("\n\n{title}\n{}", output::table(&["NUMBER", "PLACE", "KEY"], rows)));
         }

@@ -28,7 +28,8 @@ use shared::{
 
 /// Round 657,413 of drand's quicknet, as its relays have it.
 const ROUND: u64 = 657_413;
-const SIGNATURE: &str = "b713718a38ae728dfd477991af2822e08d2f305e47718cef9f7848ce4050e7be41076862b98fad56e91a6b85b89cd97b";
+const SIGNATURE: &str =
+    "b713718a38ae728dfd477991af2822e08d2f305e47718cef9f7848ce4050e7be41076862b98fad56e91a6b85b89cd97b";
 
 fn list(count: u32) -> Tree {
     let mut places: Vec<_> = (0..count)
@@ -163,7 +164,9 @@ fn both_verifiers_refuse_a_draw_that_was_bent() {
         let file = write(dir.path(), "bent.json", &bent);
         let said = onsale(&["--json", &file]);
         let report: Value = serde_json::from_slice(&said.stdout).unwrap();
-        let bad = |report: &Value| report["checks"].as_array().unwrap().iter().any(|one| one["name"] == check && one["outcome"] == "bad");
+        let bad = |report: &Value| {
+            report["checks"].as_array().unwrap().iter().any(|one| one["name"] == check && one["outcome"] == "bad")
+        };
         assert!(said.status.code() == Some(1) && bad(&report), "{check}: {report}");
         if let Some(said) = python(&[&file]) {
             let words = text(&said.stdout);
@@ -199,8 +202,11 @@ async fn a_draw_is_checked_from_its_url_saved_and_asked_for_a_place() {
         generation: 0,
         visitor_hash: VisitorSecret::generate().hash(),
     });
-    let ask = |arguments: Vec<String>| tokio::task::spawn_blocking(move || onsale(&arguments.iter().map(String::as_str).collect::<Vec<_>>()));
-    let said = ask(vec!["--json".into(), url.clone(), "--pass".into(), pass, "--save".into(), file.clone()]).await.unwrap();
+    let ask = |arguments: Vec<String>| {
+        tokio::task::spawn_blocking(move || onsale(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
+    };
+    let said =
+        ask(vec!["--json".into(), url.clone(), "--pass".into(), pass, "--save".into(), file.clone()]).await.unwrap();
     let report: Value = serde_json::from_slice(&said.stdout).unwrap();
     assert!(said.status.success() && report["good"] == true, "{report} {}", text(&said.stderr));
     let drawing = proof.drawing().unwrap();
@@ -215,7 +221,9 @@ async fn a_draw_is_checked_from_its_url_saved_and_asked_for_a_place() {
     let nobody = Place::from_bytes([9; 16]).to_string();
     assert_eq!(onsale(&[&file, "--place", &nobody]).status.code(), Some(1));
     assert_eq!(onsale(&["/nowhere/proof.json"]).status.code(), Some(1));
-    if let Some(said) = tokio::task::spawn_blocking(move || python(&[&url, "--place", &place.to_string()])).await.unwrap() {
+    if let Some(said) =
+        tokio::task::spawn_blocking(move || python(&[&url, "--place", &place.to_string()])).await.unwrap()
+    {
         assert!(text(&said.stdout).contains(&format!("of 300: {number} {place} ")), "{}", text(&said.stdout));
     }
 }

@@ -68,7 +68,7 @@ function resume() {
   const once = { once: true, capture: true };
   const touched = (event) => { if (!sound.contains(event.target) && kept("onsale-sound")) unlock(); };
   for (const name of ["pointerup", "keydown"]) addEventListener(name, touched, once);
-  unlock();
+  if (navigator.userActivation?.hasBeenActive) unlock();
 }
 
 // ---- Notification ---------------------------------------------------------------------------------------

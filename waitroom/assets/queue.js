@@ -62,13 +62,6 @@ function fit() {
   }
 }
 
-/** How far the draw of the lobby has come. */
-function tellDraw({ drawn, total }) {
-  const bar = document.getElementById("drawing");
-  [bar.max, bar.value] = [total, drawn];
-  write(root, "drawn", t("drawn", { n: number(drawn), total: number(total) }));
-}
-
 function count(field, until) {
   for (const element of root.querySelectorAll(`[data-field="${field}"]`)) {
     if (!until || element.dataset.countdown === until) continue;
@@ -126,7 +119,6 @@ function tellDocument(told) {
     for (const time of root.querySelectorAll('time[data-field="opens-at"]')) time.dateTime = told.opens_at;
     tellLocally(root);
   }
-  if (told.draw?.total) tellDraw(told.draw);
   if (told.state === "paused") write(root, "reason", reasonOf(told.reason));
   for (const part of root.querySelectorAll("[data-known]")) part.hidden = !shown;
   show(root, face);
@@ -224,6 +216,9 @@ function hear(name, told, id) {
   } else tellDocument(told);
 }
 
+// how far the draw has come was true when the page was written, and is not told again: the stream tells its end
+document.getElementById("drawing").removeAttribute("value");
+write(root, "drawn", "");
 tellLocally(root);
 recall();
 if (shown) remember();

@@ -41,7 +41,7 @@ function frame({ type, data, lastEventId }) {
 /** No room yet, or a planned end: twice as long each time, until a document comes. */
 function bye({ data }) {
   const { retry_after_s: seconds, reason } = JSON.parse(data);
-  busy = reason === "full";
+  busy = reason !== "restart";
   again(Math.min(seconds * 1000 * 2 ** failures, backoffMs.most));
   failures += 1;
   tellLink();

@@ -9,11 +9,19 @@ use admission::{
     token::Signer,
 };
 use axum::Router;
-use shared::{clock::Clock, keyring::Keyring, lifecycle::Lifecycle, pages::Site, rate_limit::RateLimit, redis::Redis,
-    vault::Vault};
+use shared::{
+    clock::Clock, keyring::Keyring, lifecycle::Lifecycle, pages::Site, rate_limit::RateLimit, redis::Redis,
+    vault::Vault,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Settings, crowd::Crowds, hub::{Hub, Renderer}, pages::Logos, routes::{self, draw::Draws}};
+use crate::{
+    Settings,
+    crowd::Crowds,
+    hub::{Hub, Renderer},
+    pages::Logos,
+    routes::{self, draw::Draws},
+};
 
 /// What the service needs from outside.
 pub struct Deps {

@@ -183,6 +183,9 @@ pub(crate) fn state(drop: &DropState, place: &PlaceState) -> (&'static str, Opti
     if drop.paused_at.is_some() {
         return ("paused", Some(drop.pause_reason.clone()));
     }
+    if drop.covered {
+        return ("paused", because("covered"));
+    }
     if drop.regathering() {
         return ("restoring", None);
     }

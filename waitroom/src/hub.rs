@@ -113,13 +113,8 @@ impl Hub {
         let waker = mio::Waker::new(poll.registry(), engine::WAKER).context("the streams' waker")?;
         let inbox = Arc::new(Inbox::new(waker));
         let looks = Looks::start(line, &inbox, lifecycle);
-        let engine = Engine::new(
-            poll,
-            inbox.clone(),
-            looks,
-            renderer.clone(),
-            Duration::from_secs(settings.streams_stall_s),
-        );
+        let engine =
+            Engine::new(poll, inbox.clone(), looks, renderer.clone(), Duration::from_secs(settings.streams_stall_s));
         let (ended, end) = oneshot::channel();
         std::thread::Builder::new()
             .name("streams".to_owned())

@@ -7,7 +7,21 @@ use crate::routes::{claim, code, draw, events, join, jwks, leave, mail, move_pla
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(join::join, status::status, claim::claim, events::events, leave::leave, code::code, move_place::move_place, mail::ask, mail::forget, pulse::pulse, draw::draw, draw::entrants, jwks::jwks,),
+    paths(
+        join::join,
+        status::status,
+        claim::claim,
+        events::events,
+        leave::leave,
+        code::code,
+        move_place::move_place,
+        mail::ask,
+        mail::forget,
+        pulse::pulse,
+        draw::draw,
+        draw::entrants,
+        jwks::jwks,
+    ),
     components(schemas(Notice))
 )]
 struct Document;

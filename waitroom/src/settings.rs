@@ -30,6 +30,10 @@ impl Default for Settings {
             code: Quota { per_minute: 60, burst: 20 },
             moves: Quota { per_minute: 30, burst: 10 },
             mail: Quota { per_minute: 60, burst: 20 },
-            streams_max: 15_000, streams_per_address_max: 2_000, streams_stall_s: 20, watch_every_ms: 50 }
+            streams_max: 15_000,
+            streams_per_address_max: 2_000,
+            streams_stall_s: 20,
+            watch_every_ms: 50,
+        }
     }
 }

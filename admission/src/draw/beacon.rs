@@ -32,17 +32,11 @@ pub struct Chain {
 
 impl Default for Chain {
     fn default() -> Self {
-        Self {
-            hash: QUICKNET_HASH,
-            public_key: QUICKNET_KEY,
-            genesis_s: 1_692_803_367,
-            period_s: 3,
-        }
+        Self { hash: QUICKNET_HASH, public_key: QUICKNET_KEY, genesis_s: 1_692_803_367, period_s: 3 }
     }
 }
 
-const QUICKNET_HASH: Hexed<32> =
-    Hexed::constant("52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971");
+const QUICKNET_HASH: Hexed<32> = Hexed::constant("52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971");
 const QUICKNET_KEY: Hexed<96> = Hexed::constant(
     "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451\
      0d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
@@ -83,7 +77,8 @@ impl Chain {
     /// Whether the round is the chain's.
     pub fn verify(&self, round: &Round) -> Result<(), BeaconError> {
         let key = min_sig::PublicKey::key_validate(self.public_key.bytes()).map_err(|_| BeaconError::Key)?;
-        let signature = min_sig::Signature::sig_validate(round.signature.bytes(), true).map_err(|_| BeaconError::Point)?;
+        let signature =
+            min_sig::Signature::sig_validate(round.signature.bytes(), true).map_err(|_| BeaconError::Point)?;
         let message = sha256(&[&round.round.to_be_bytes()]);
         match signature.verify(true, &message, DOMAIN, &[], &key, false) {
             BLST_ERROR::BLST_SUCCESS => Ok(()),

@@ -118,12 +118,7 @@ pub struct BeaconPart {
 
 impl BeaconPart {
     pub fn chain(&self) -> Chain {
-        Chain {
-            hash: self.chain,
-            public_key: self.public_key,
-            genesis_s: self.genesis_s,
-            period_s: self.period_s,
-        }
+        Chain { hash: self.chain, public_key: self.public_key, genesis_s: self.genesis_s, period_s: self.period_s }
     }
 }
 
@@ -144,7 +139,9 @@ pub(super) fn rules(source: DrawSource) -> Vec<String> {
         ),
     };
     let mut rules = vec![
-        format!("Everybody who joins before the list closes is drawn. {closes} Who joins later stands behind, first come, first served."),
+        format!(
+            "Everybody who joins before the list closes is drawn. {closes} Who joins later stands behind, first come, first served."
+        ),
         "The list is frozen when it closes: all places in ascending order, with one hash over them, the root of a \
          Merkle tree. Both are shown here before the draw."
             .to_owned(),

@@ -27,7 +27,8 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let relays = ["https://api.drand.sh", "https://api2.drand.sh", "https://api3.drand.sh", "https://drand.cloudflare.com"];
+        let relays =
+            ["https://api.drand.sh", "https://api2.drand.sh", "https://api3.drand.sh", "https://drand.cloudflare.com"];
         Self { relays: relays.map(str::to_owned).into(), chain: Chain::default() }
     }
 }

@@ -150,3 +150,44 @@ impl SeedFrom {
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{draw::tree::Tree, ids::Place};
+
+    #[tokio::test]
+    async fn the_first_list_round_and_seed_stay() {
+        let world = shared::testing::world().await;
+        let (pool, drop) = (&world.pool, DropId::parse("evening").unwrap());
+        sqlx::query("INSERT INTO drops (drop_id, rate_per_minute, seed) VALUES ('evening', 60, $1)")
+            .bind(&[7u8; 32][..])
+            .execute(pool)
+            .await
+            .unwrap();
+        assert_eq!(read(pool, &drop).await.unwrap(), None);
+        let lists = [1u128, 2].map(|n| Tree::new(vec![Place::from_bytes(n.to_be_bytes())]));
+        for tree in &lists {
+            insert(pool, &drop, &crate::draw::list_bytes(tree.places()), &tree.root()).await.unwrap();
+        }
+        let seed = |byte| Seed { seed: [byte; 32], from: SeedFrom::Secret, signature: None, opens_at: 9 };
+        set_seed(pool, &drop, &seed(1)).await.unwrap();
+        assert_eq!(read(pool, &drop).await.unwrap().unwrap().seed, None, "no seed before the list was shown");
+        set_frozen(pool, &drop, 5, Some(123)).await.unwrap();
+        set_frozen(pool, &drop, 6, Some(124)).await.unwrap();
+        set_drawn(pool, &drop, 7).await.unwrap();
+        set_seed(pool, &drop, &seed(2)).await.unwrap();
+        set_seed(pool, &drop, &seed(3)).await.unwrap();
+        set_drawn(pool, &drop, 8).await.unwrap();
+        let expected = Stored {
+            root: lists[0].root(),
+            count: 1,
+            frozen_at: Some(5),
+            round: Some(123),
+            seed: Some(seed(2)),
+            drawn_at: Some(8),
+        };
+        assert_eq!(read(pool, &drop).await.unwrap(), Some(expected));
+        assert_eq!(list(pool, &drop).await.unwrap(), crate::draw::list_bytes(lists[0].places()));
+    }
+}

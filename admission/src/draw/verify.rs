@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::encoding::hex;
 
 use super::{
-    ALGORITHM, ROUND_WAIT_S, SHOWN_FOR_S, Proof, SeedFrom, Stage,
+    ALGORITHM, Proof, ROUND_WAIT_S, SHOWN_FOR_S, SeedFrom, Stage,
     beacon::{Chain, Round, SCHEME},
     commitment, parse_list, round_of, seed_of_round,
     tree::Tree,

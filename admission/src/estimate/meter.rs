@@ -144,10 +144,20 @@ mod tests {
         let mut meter = Meter::default();
         look(&mut meter, 1..60, 15, 600);
         assert_eq!(look(&mut meter, 60..61, 15, 60).calls_per_second, 1.25);
-        look(&mut meter, 61..120, 2, 60);
-        let paused = DropState { paused_at: Some(5), ..running(120, 60) };
-        assert_eq!(meter.measure(&paused, &called(240)).calls_per_second, 1.25);
-        assert_eq!(look(&mut meter, 121..122, 2, 60).calls_seen, 0, "what came before the pause is forgotten");
+        let stops: [fn(&mut DropState); 4] = [
+            |drop| drop.paused_at = Some(5),
+            |drop| drop.covered = true,
+            |drop| drop.sold_out = true,
+            |drop| drop.regather_until = Some(u64::MAX),
+        ];
+        for (stop, from) in stops.into_iter().zip((100..).step_by(100)) {
+            assert_ne!(look(&mut meter, from..from + 60, 2, 60).calls_seen, 0);
+            let mut stopped = running(from + 60, 60);
+            stop(&mut stopped);
+            assert_eq!(meter.measure(&stopped, &called(2 * (from + 60))).calls_per_second, 1.25);
+            let after = look(&mut meter, from + 61..from + 62, 2, 60);
+            assert_eq!(after.calls_seen, 0, "what came before {stopped:?} is forgotten");
+        }
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl Played {
 
     /// What happens once a second: fans come in waves, some leave, the operator turns the rate.
     fn second(&mut self, second: u64) {
-        if second % 20 == 0 {
+        if second.is_multiple_of(20) {
             self.busy = 2.0 * self.dice.share();
         }
         let coming = self.dice.poisson(self.case.arrivals * self.busy);

@@ -448,10 +448,37 @@ pub(super) fn face(fields: &[String]) -> Face {
 }
 
 pub(super) fn released(n: &[u64]) -> Result<Released, LineError> {
-    let &[granted, called, ended, waiting, called_live, claims, active, lobby, shows, no_shows, reaction_us, missed_total] = n else {
+    let &[
+        granted,
+        called,
+        ended,
+        waiting,
+        called_live,
+        claims,
+        active,
+        lobby,
+        shows,
+        no_shows,
+        reaction_us,
+        missed_total,
+    ] = n
+    else {
         return Err(LineError::Shape("release"));
     };
-    Ok(Released { granted, called, ended, waiting, called_live, claims, active, lobby, shows, no_shows, reaction_us, missed_total })
+    Ok(Released {
+        granted,
+        called,
+        ended,
+        waiting,
+        called_live,
+        claims,
+        active,
+        lobby,
+        shows,
+        no_shows,
+        reaction_us,
+        missed_total,
+    })
 }
 
 fn number(text: &str) -> Result<u64, LineError> {

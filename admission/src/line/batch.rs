@@ -103,10 +103,7 @@ async fn work(line: Line, mut waiting: mpsc::Receiver<(DropId, Ask)>) {
     }
 }
 
-fn hand_out<T>(
-    answer: Result<(DropState, Vec<T>), LineError>,
-    replies: Vec<Reply<T>>,
-) {
+fn hand_out<T>(answer: Result<(DropState, Vec<T>), LineError>, replies: Vec<Reply<T>>) {
     match answer {
         Ok((state, answers)) => {
             let state = Arc::new(state);

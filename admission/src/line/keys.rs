@@ -1,6 +1,6 @@
 //! Every Redis key of a drop's line, with its shape. All carry the hash tag `{drop}`, so that a
-//! script may touch them together on a cluster. Nothing here expires by itself, and nothing
-//! deletes it yet: an ended drop's line stays until somebody removes its keys.
+//! script may touch them together on a cluster. Nothing here expires by itself; a
+//! day after its end the keeper removes a drop's line, all but the control, which says that it ended.
 //!
 //! | key | type | holds |
 //! |---|---|---|

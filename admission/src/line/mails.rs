@@ -1,5 +1,6 @@
 //! Who asked to be written to when their place is called. What they left is sealed: nothing here can read it.
 
+use redis::AsyncCommands as _;
 use shared::encoding::{base64url, from_base64url};
 
 use crate::ids::{DropId, Place};
@@ -102,6 +103,11 @@ impl Line {
         Ok(())
     }
 
+    /// Forgets all addresses of a drop that has ended.
+    pub async fn forget_all_mails(&self, drop: &DropId) -> Result<(), LineError> {
+        Ok(self.redis.clone().unlink(self.key(drop, "mails")).await?)
+    }
+
     /// Puts addresses back, while the control may be missing.
     pub async fn restore_mails(&self, drop: &DropId, asked: &[(Place, Vec<u8>)]) -> Result<(), LineError> {
         let mut call = self.invocation(&scripts::MAILS, drop);
@@ -130,9 +136,7 @@ fn asked(flat: &[String]) -> Result<Vec<Asked>, LineError> {
                 },
                 fate: match state.as_str() {
                     "lobby" | "drawing" | "waiting" => Fate::Waits,
-                    "called" | "lapsed" => {
-                        Fate::Called { called_at: micros(called_at)?, deadline: micros(deadline)? }
-                    }
+                    "called" | "lapsed" => Fate::Called { called_at: micros(called_at)?, deadline: micros(deadline)? },
                     "none" => Fate::Lost,
                     _ => Fate::Over,
                 },

@@ -97,7 +97,11 @@ impl Answer {
         let state = answer::place_state(plain)?;
         let &[place, generation, holder, mail] = told else {
             let held = Held { place: asked, generation: 0, mail: false };
-            return if told.is_empty() { Ok(Self { held, holder: None, state }) } else { Err(LineError::Shape("held")) };
+            return if told.is_empty() {
+                Ok(Self { held, holder: None, state })
+            } else {
+                Err(LineError::Shape("held"))
+            };
         };
         let held = Held {
             place: Place::parse(place).ok_or(LineError::Shape("held place"))?,

@@ -5,6 +5,7 @@ use sqlx::PgPool;
 
 use super::rows::{self, Turn};
 use crate::{
+    drops::Drop,
     ids::{DropId, Place},
     line::{Asked, Change, Fate, Line, LineError},
     marks::MarksError,
@@ -31,6 +32,8 @@ pub enum MailsError {
 pub struct Mails {
     pool: PgPool,
     seen: HashMap<DropId, Seen>,
+    /// Whether drops that ended before this process began were looked after.
+    began: bool,
 }
 
 /// How far a line was followed.
@@ -53,7 +56,7 @@ struct Todo {
 
 impl Mails {
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, seen: HashMap::new() }
+        Self { pool, seen: HashMap::new(), began: false }
     }
 
     /// Looks after one drop: what changed since the last look, or all who asked when that is not known.
@@ -94,9 +97,20 @@ impl Mails {
         Ok(())
     }
 
-    /// Forgets how far drops were followed that are no longer live.
-    pub fn keep_only(&mut self, live: &[crate::drops::Drop]) {
-        self.seen.retain(|id, _| live.iter().any(|drop| drop.id == *id));
+    /// Forgets who asked in drops that have ended; `live` are the others.
+    pub async fn forget_ended(&mut self, line: &Line, live: &[Drop]) -> Result<(), MailsError> {
+        let is_live = |id: &DropId| live.iter().any(|drop| drop.id == *id);
+        if self.began && self.seen.keys().all(is_live) {
+            return Ok(());
+        }
+        let gone = self.seen.keys().filter(|id| !is_live(id)).cloned();
+        for id in rows::ended(&self.pool).await?.into_iter().chain(gone) {
+            line.forget_all_mails(&id).await?;
+            rows::forget_all(&self.pool, &id).await?;
+        }
+        self.seen.retain(|id, _| is_live(id));
+        self.began = true;
+        Ok(())
     }
 
     /// Everybody who asked, as Redis knows and as Postgres does.

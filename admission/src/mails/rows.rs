@@ -62,6 +62,26 @@ pub(super) async fn forget(db: &mut PgConnection, drop: &DropId, places: &[Place
     Ok(())
 }
 
+/// Drops that have ended with wishes left.
+pub(super) async fn ended(pool: &PgPool) -> sqlx::Result<Vec<DropId>> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT drop_id FROM drops d WHERE state = 'ended' \
+            AND EXISTS (SELECT FROM turn_mails t WHERE t.drop_id = d.drop_id AND deadline IS NULL)",
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.iter().filter_map(|id| DropId::parse(id)).collect())
+}
+
+/// Nobody of this drop is called any more.
+pub(super) async fn forget_all(pool: &PgPool, drop: &DropId) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM turn_mails WHERE drop_id = $1 AND deadline IS NULL")
+        .bind(drop.as_str())
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
 /// The wishes of places that wait, `limit` of those behind `after`, in order of place.
 pub(crate) async fn waiting(
     pool: &PgPool,
@@ -79,7 +99,5 @@ pub(crate) async fn waiting(
     .fetch_all(pool)
     .await?;
     let unreadable = || sqlx::Error::Decode(format!("turn_mails of {drop} is unreadable").into());
-    rows.into_iter()
-        .map(|(place, sealed)| Ok((Place::parse(&place).ok_or_else(unreadable)?, sealed)))
-        .collect()
+    rows.into_iter().map(|(place, sealed)| Ok((Place::parse(&place).ok_or_else(unreadable)?, sealed))).collect()
 }

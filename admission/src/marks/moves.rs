@@ -1,6 +1,6 @@
 //! Moved places in Postgres: who holds one must not be forgotten with Redis, or two devices would have it.
 
-use sqlx::{PgPool};
+use sqlx::PgPool;
 
 use super::{MarksError, RESTORED_AT_ONCE};
 use crate::{

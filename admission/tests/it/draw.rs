@@ -48,11 +48,7 @@ async fn hall(source: DrawSource) -> Hall {
     let world = world().await;
     let line = Line::new(world.redis.clone());
     let opens_at = Clock::system().now() + SignedDuration::from_hours(1);
-    let settings = drops::Settings {
-        opens_at: Some(opens_at),
-        draw_source: source,
-        ..drops::Settings::at_rate(60)
-    };
+    let settings = drops::Settings { opens_at: Some(opens_at), draw_source: source, ..drops::Settings::at_rate(60) };
     let id = DropId::parse("evening").unwrap();
     let new = NewDrop { id, events: vec![event(&world.pool).await], settings };
     let drop = drops::create(&world.pool, &line, &new, "cli").await.unwrap();
@@ -207,7 +203,9 @@ async fn neither_opening_nor_source_can_be_changed_once_the_list_has_closed() {
     let beacon = set(change(None, Some(DrawSource::Beacon)), before).await.unwrap();
     let after = opens_at - SignedDuration::from_secs(39);
     assert!(beacon.lobby_closes_at.is_some_and(|at| at < after));
-    for refused in [change(Some(opens_at + SignedDuration::from_secs(60)), None), change(None, Some(DrawSource::Commit))] {
+    for refused in
+        [change(Some(opens_at + SignedDuration::from_secs(60)), None), change(None, Some(DrawSource::Commit))]
+    {
         assert!(matches!(set(refused, after).await, Err(DropError::ListClosed)));
     }
     let renamed = drops::Changes { title: Some("Ada live".to_owned()), ..drops::Changes::default() };

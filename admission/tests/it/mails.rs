@@ -94,6 +94,19 @@ async fn a_wish_is_kept_changed_and_withdrawn_and_due_when_the_place_is_called()
 }
 
 #[tokio::test]
+async fn nobodys_address_outlives_the_drop() {
+    let mut s = stage().await;
+    s.join(1, None).await;
+    s.ask(1, Some(&[1])).await;
+    s.follow().await;
+    s.mails.forget_ended(&s.line, std::slice::from_ref(&s.drop)).await.unwrap();
+    assert_eq!((s.in_redis().await, s.rows().await.len()), (1, 1));
+    sqlx::query("UPDATE drops SET state = 'ended'").execute(&s.world.pool).await.unwrap();
+    s.mails.forget_ended(&s.line, &[]).await.unwrap();
+    assert_eq!((s.in_redis().await, s.rows().await.len()), (0, 0));
+}
+
+#[tokio::test]
 async fn a_wish_outlives_a_cleared_redis() {
     let mut s = stage().await;
     s.join(1, None).await;

@@ -8,6 +8,7 @@ mod draw;
 mod line;
 mod mails;
 mod marks;
+mod moves;
 mod pages;
 mod release;
 mod survival;

@@ -22,7 +22,8 @@ async fn a_lobby_is_drawn_by_its_seed_and_two_processes_agree() {
     let new = NewDrop { id: id.clone(), events: vec![event(&world.pool).await], settings };
     let drop = drops::create(&world.pool, &line, &new, "cli").await.unwrap();
 
-    let who: Vec<_> = (0..2_500).map(|n| Newcomer { place: place(n), visitor_hash: [0; 32], receipt: None, account: None }).collect();
+    let who: Vec<_> =
+        (0..2_500).map(|n| Newcomer { place: place(n), visitor_hash: [0; 32], receipt: None, account: None }).collect();
     for some in who.chunks(250) {
         line.join(&id, some).await.unwrap();
     }

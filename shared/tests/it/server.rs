@@ -14,11 +14,11 @@ use shared::{
     server::{Detachable, Detached, Settings, TlsFiles},
     testing,
 };
+use tokio::sync::mpsc;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;

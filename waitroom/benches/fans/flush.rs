@@ -114,11 +114,7 @@ struct Others {
     revived: usize,
 }
 
-async fn join(
-    stage: &Stage,
-    drop: &DropId,
-    numbers: std::ops::Range<usize>,
-) -> anyhow::Result<Vec<(Fan, Wire)>> {
+async fn join(stage: &Stage, drop: &DropId, numbers: std::ops::Range<usize>) -> anyhow::Result<Vec<(Fan, Wire)>> {
     let room = Arc::new(Semaphore::new(AT_A_TIME));
     let mut joins = JoinSet::new();
     for n in numbers {
@@ -337,10 +333,17 @@ fn figures(before: &Line, back: &Back, after: &Line, lives: &[Life], others: &Ot
 
 /// Neighbours in line who stood the other way round before, and newcomers before somebody who was there.
 fn inversions(line: &Line, old: &HashMap<&str, u64>, newcomers: &HashSet<&str>) -> usize {
-    let keys: Vec<u64> = line.stand[0]
-        .iter()
-        .map(|(place, _)| if newcomers.contains(place.as_str()) { u64::MAX } else { old.get(place.as_str()).copied().unwrap_or(0) })
-        .collect();
+    let keys: Vec<u64> =
+        line.stand[0]
+            .iter()
+            .map(|(place, _)| {
+                if newcomers.contains(place.as_str()) {
+                    u64::MAX
+                } else {
+                    old.get(place.as_str()).copied().unwrap_or(0)
+                }
+            })
+            .collect();
     keys.windows(2).filter(|pair| pair[0] > pair[1]).count()
 }
 

@@ -4,7 +4,8 @@
 //!
 //! *Positions*: the truth is the order in Redis before the first call, less those called since. Frames of one
 //! tick come from one look, so those of the first hundred must all agree with one count of calls, which
-//! Redis had when the look was taken, and the others lie within 1 % of it.
+//! Redis had when the look was taken (or with a later one, where a fan looked since: what is shown never
+//! rises), and the others lie within 1 % of it.
 //!
 //! *Slots*: claims granted ÷ rate × time, from the first grant until the last fan who stayed is called: all that
 //! while somebody present waits. The second before the first claim can come is told beside it.
@@ -252,7 +253,8 @@ struct Slots {
 
 fn slots(samples: &[Sample], opened: Instant, rate: usize, last_present: u64) -> anyhow::Result<Slots> {
     let first = samples.iter().position(|sample| sample.granted > 0).context("nobody was granted")?;
-    let last = samples.iter().find(|sample| sample.called > last_present).context("the line did not come to its end")?;
+    let last =
+        samples.iter().find(|sample| sample.called > last_present).context("the line did not come to its end")?;
     let first = samples[first];
     let allowed = |since: Instant| rate as f64 / 60.0 * last.at.duration_since(since).as_secs_f64();
     Ok(Slots {
@@ -283,8 +285,14 @@ fn positions(lives: &[Life], rank: &HashMap<String, usize>, samples: &[Sample]) 
         for (rank, heard) in frames.iter().filter(|(_, heard)| heard.position <= EXACT) {
             *implied.entry((rank + 1).saturating_sub(heard.position)).or_default() += 1;
         }
-        let Some((&called, &agree)) = implied.iter().max_by_key(|(_, times)| **times) else { continue };
-        found.wrong_front += implied.values().sum::<usize>() - agree;
+        let Some((&called, _)) = implied.iter().max_by_key(|(_, times)| **times) else { continue };
+        // whoever had a look of their own since stays at what that showed: lower, and true by then
+        let wrong = |(rank, heard): &&(u64, &Heard)| {
+            let implied = (rank + 1).saturating_sub(heard.position);
+            let by_then = samples.iter().find(|sample| sample.at >= heard.at).map_or(u64::MAX, |sample| sample.called);
+            heard.position <= EXACT && (implied < called || implied > by_then)
+        };
+        found.wrong_front += frames.iter().filter(wrong).count();
         let heard_first = frames.iter().map(|(_, heard)| heard.at).min();
         let heard_last = frames.iter().map(|(_, heard)| heard.at).max();
         if let (Some(first), Some(last)) = (heard_first, heard_last) {

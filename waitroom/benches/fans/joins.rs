@@ -6,7 +6,7 @@
 //! address of its own, and each turn from new ones, as a crowd does: 1,024 of them stay below the
 //! join quota of an address, which stands as it is by default.
 //!
-//! CONNECTIONS= (1024), SECONDS= of a turn (4), ROUNDS= (4).
+//! CONNECTIONS= (1024), TURN_S= (4), ROUNDS= (4).
 
 use std::{
     io::Read as _,
@@ -93,7 +93,7 @@ async fn hello() -> impl IntoResponse {
 
 pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     telemetry::install_crypto();
-    let (connections, seconds, rounds) = (size("CONNECTIONS", 1_024), size("SECONDS", 4), size("ROUNDS", 4));
+    let (connections, seconds, rounds) = (size("CONNECTIONS", 1_024), size("TURN_S", 4), size("ROUNDS", 4));
     let data = Scratch::new("onsale-bench")?;
     let mut private = PrivateRedis::start(data.path()).await?;
     let mut redis = connect(&private.url()).await?;
@@ -114,11 +114,9 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
         eprintln!("round {round}: hello {:.0}/s, joins {:.0}/s", hello[round - 1].rate, join[round - 1].rate);
     }
     let waiting: u64 = redis::cmd("ZCARD").arg(format!("{PREFIX}:{{{DROP}}}:waiting")).query_async(&mut redis).await?;
-    let joined = bench.origin;
     drop_server(&mut server).await?;
     private.stop().await?;
     ensure!(waiting as usize >= join.iter().map(|turn| turn.answers).sum(), "{waiting} places for more joins");
-    let _ = joined;
     figures(&hello, &join, waiting).publish().map_err(Into::into)
 }
 
@@ -220,7 +218,7 @@ fn next_visitor(visitor: &mut [u8]) {
         *letter = match *letter {
             b'z' => b'A',
             b'Z' => b'a',
-            b'A'..b'Z' | b'a'..b'z' => *letter + 1,
+            b'A'..=b'Y' | b'a'..=b'y' => *letter + 1,
             _ => b'A',
         };
         if *letter != b'A' {

@@ -124,12 +124,7 @@ impl Fan {
     }
 
     /// One call on the fan's own line; keeps the pass of the answer.
-    pub(crate) async fn call(
-        &mut self,
-        wire: &mut Wire,
-        method: &str,
-        call: &str,
-    ) -> anyhow::Result<(u16, Value)> {
+    pub(crate) async fn call(&mut self, wire: &mut Wire, method: &str, call: &str) -> anyhow::Result<(u16, Value)> {
         let mut body = Vec::new();
         let status = wire.call(&self.request(method, call), &mut body).await?;
         let document: Value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? };

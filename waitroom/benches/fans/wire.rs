@@ -194,7 +194,7 @@ fn event(text: &str) -> Event {
 fn parse(head: &[u8]) -> Option<Head> {
     let text = std::str::from_utf8(head).ok()?;
     let status = text.get(9..12)?.parse().ok()?;
-    let mut body = Body::UntilClosed;
+    let mut body = if status == 204 { Body::Known(0) } else { Body::UntilClosed };
     for line in text.lines().skip(1) {
         let Some((name, value)) = line.split_once(':') else { continue };
         if name.eq_ignore_ascii_case("content-length") {

@@ -216,10 +216,8 @@ impl Stream {
             self.shown = 0; // what was shown of this place says nothing of the next
         }
         let waited = matches!(before, PlaceState::Waiting { .. });
-        let called = matches!(
-            place,
-            PlaceState::Called { .. } | PlaceState::Claiming { .. } | PlaceState::Admitted { .. }
-        );
+        let called =
+            matches!(place, PlaceState::Called { .. } | PlaceState::Claiming { .. } | PlaceState::Admitted { .. });
         let called_at = match place {
             PlaceState::Called { deadline, .. } if waited => {
                 deadline.checked_sub(drop.claim_window_s.saturating_mul(1_000_000))
@@ -298,8 +296,7 @@ impl Stream {
             _ => None,
         };
         let fan = Fan::new(drop_id.clone(), self.visitor.clone(), self.own, self.held);
-        let view =
-            View { fan: &fan, drop, place: &self.state, ahead, speed: tick.speed, counts: &tick.counts };
+        let view = View { fan: &fan, drop, place: &self.state, ahead, speed: tick.speed, counts: &tick.counts };
         let document = view.document(&renderer.passes, &renderer.signer)?;
         self.face_told = face(drop, &self.state);
         self.shown = document.position.unwrap_or(self.shown);

@@ -108,9 +108,9 @@ pub(super) async fn act(
     match outcome {
         Ok(response) => Ok(response),
         // pressed on a page that was true a moment ago: the page says how it is now
-        Err(
-            Error::UnknownPlace | Error::PlaceEnded | Error::PlaceMoved | Error::CalledAlready | Error::Inside,
-        ) => Ok(here(&drop)),
+        Err(Error::UnknownPlace | Error::PlaceEnded | Error::PlaceMoved | Error::CalledAlready | Error::Inside) => {
+            Ok(here(&drop))
+        }
         Err(Error::UnknownCode) => Ok(see_other(&saying(&back, "code-wrong"))),
         Err(Error::MalformedEmail) => Ok(see_other(&saying(&back, "mail-wrong"))),
         Err(Error::SessionMissing | Error::Session(_)) => Ok(see_other(&format!("/account?next=/queue/{drop}"))),

@@ -24,8 +24,7 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 /// For one that named what was there before.
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 /// A picture from elsewhere may draw, and nothing else.
-const PICTURE_POLICY: HeaderValue =
-    HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
+const PICTURE_POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
 
 /// As admission stores it with the line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -113,10 +112,8 @@ pub(super) async fn sheet(
     let drop = DropId::parse(&drop).ok_or(Error::UnknownDrop)?;
     let css = Brand::read(&app.crowds.of(&drop).await?.tick().face.brand).css().unwrap_or_default();
     let cache = if file == format!("{}.css", name_of(&css)) { FOR_EVER } else { ASK_AGAIN };
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
-        (header::CACHE_CONTROL, cache),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")), (header::CACHE_CONTROL, cache)];
     Ok((headers, css).into_response())
 }
 

@@ -216,7 +216,9 @@ pub(super) mod tests {
     fn forms(message: &Message) -> Vec<(&str, &str)> {
         match message {
             Message::Plain(text) => vec![("", text)],
-            Message::Counted(forms) => forms.iter().map(|(category, text)| (category.as_str(), text.as_str())).collect(),
+            Message::Counted(forms) => {
+                forms.iter().map(|(category, text)| (category.as_str(), text.as_str())).collect()
+            }
         }
     }
 
@@ -226,7 +228,8 @@ pub(super) mod tests {
         for catalogue in Catalogue::all() {
             let of = catalogue.code;
             let keys: [BTreeSet<&String>; 2] = [english, catalogue].map(|c| c.messages.keys().collect());
-            assert_eq!(keys[0].symmetric_difference(&keys[1]).collect::<Vec<_>>(), [&&String::new(); 0], "{of}");
+            let apart: Vec<_> = keys[0].symmetric_difference(&keys[1]).collect();
+            assert!(apart.is_empty(), "{of}: {apart:?}");
             for (key, message) in &catalogue.messages {
                 let expected: BTreeSet<&str> =
                     forms(&english.messages[key]).into_iter().flat_map(|(_, text)| braces(text)).collect();
@@ -259,8 +262,10 @@ pub(super) mod tests {
     #[test]
     fn messages_are_plain_text_without_loose_ends() {
         for catalogue in Catalogue::all() {
-            for (key, text) in
-                catalogue.messages.iter().flat_map(|(key, message)| forms(message).into_iter().map(move |(_, t)| (key, t)))
+            for (key, text) in catalogue
+                .messages
+                .iter()
+                .flat_map(|(key, message)| forms(message).into_iter().map(move |(_, t)| (key, t)))
             {
                 assert!(!text.contains(['<', '>', '&', '\n', '"']), "{}: {key}: {text}", catalogue.code);
                 assert!(!text.is_empty() && text.trim() == text, "{}: {key}: {text:?}", catalogue.code);
@@ -293,7 +298,8 @@ pub(super) mod tests {
         let unused: Vec<_> = all.keys().filter(|key| !quoted.contains(key.as_str())).collect();
         assert!(unused.is_empty(), "nobody says {unused:?}");
         for call in ["say.text(\"", "say.with(\"", "say.count(\"", "say.counted(\"", " t(\"", "(t(\"", "plural(\""] {
-            for key in users.iter().flat_map(|user| user.split(call).skip(1)).filter_map(|rest| rest.split('"').next()) {
+            for key in users.iter().flat_map(|user| user.split(call).skip(1)).filter_map(|rest| rest.split('"').next())
+            {
                 assert!(all.contains_key(key) || key.contains(' '), "{key} is in no catalogue");
             }
         }

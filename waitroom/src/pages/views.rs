@@ -427,61 +427,11 @@ mod tests {
             let dir = if say.code == "ar" { "rtl" } else { "ltr" };
             assert!(html.contains(&format!("<html lang=\"{}\" dir=\"{dir}\">", say.code)), "{}", say.code);
             for other in Catalogue::all() {
-                assert!(html.contains(&format!("lang={}\" lang=\"{}\" hreflang", other.code, other.code)), "{}", say.code);
-            }
-        }
-    }
-
-    // TEMPORARY-DUMP
-    #[test]
-    fn dump() {
-        let now = 1_000;
-        std::fs::create_dir_all("/tmp/shots/html").unwrap();
-        for say in Catalogue::all() {
-            for name in [
-                "lobby", "late", "drawing", "waiting", "called", "claiming", "admitted", "lapsed", "paused", "covered",
-                "paused-turn", "covered-turn", "restoring", "sold_out", "finished", "left", "moved", "session-over",
-                "lapsed-out", "ended",
-            ] {
-                let mut page = in_line(say, (name == "lobby" || name == "late").then(|| at(now + 4_000)), true);
-                page.face = Face(name);
-                page.common.title = "Nova & the Long Night: Spring Tour 2027".into();
-                page.common.left = Some(1_204);
-                page.common.notice = None;
-                page.position = (name != "lobby").then_some(12_345);
-                page.estimate = say.estimate(Some(admission::estimate::Estimate { p50_s: 1_500, p90_s: 2_460 }));
-                page.chance = say.chance(Some(admission::chance::Chance::Fair));
-                page.reason = "The lights are being mended.".into();
-                page.grace = Some(say.span(120));
-                page.session = say.span(600);
-                page.claim_window = say.span(90);
-                page.claim_deadline = Some(at(now + 87));
-                page.session_ends = Some(at(now + 590));
-                page.mail = false;
-                page.mail_was_wrong = false;
-                page.draw = Some(Drawing { drawn: 412_000, total: 1_000_000 });
-                if name != "called" { page.code = None; }
-                page.common.brand = Brand::default();
-                if say.code == "de" {
-                    page.common.brand = Brand::read(r##"{"name":"Nova Live"}"##);
-                    page.common.sheet = Some("/brand.css".into());
-                    page.common.logo = Some("/logo.svg".into());
-                }
-                std::fs::write(format!("/tmp/shots/html/{}-{name}.html", say.code), page.render().unwrap()).unwrap();
-            }
-            for name in ["scheduled", "running", "paused", "covered", "restoring", "sold_out", "ended"] {
-                let site = shared::testing::site(vec![crate::assets()]);
-                let drop = DropId::parse("zeta").unwrap();
-                let mut outside = Outside::of(say, &site, drop, &Tick::default(), false).unwrap();
-                outside.common = common((name == "scheduled").then(|| at(now + 400_000)), false);
-                outside.common.title = "Nova & the Long Night: Spring Tour 2027".into();
-                outside.common.left = Some(1_204);
-                outside.common.brand = Brand::default();
-                outside.face = Face(name);
-                outside.lobby = 48_211;
-                outside.waiting = 12_345;
-                outside.code_was_wrong = name == "paused";
-                std::fs::write(format!("/tmp/shots/html/{}-out-{name}.html", say.code), outside.render().unwrap()).unwrap();
+                assert!(
+                    html.contains(&format!("lang={}\" lang=\"{}\" hreflang", other.code, other.code)),
+                    "{}",
+                    say.code
+                );
             }
         }
     }

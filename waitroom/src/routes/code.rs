@@ -37,7 +37,8 @@ pub(crate) struct MoveCode {
     params(("drop" = DropId, Path)),
     responses(
         (status = 200, description = "The code", body = MoveCode),
-        (status = 403, description = "place-bound, place-ended"),
+        (status = 401, description = "session-missing, session-invalid"),
+        (status = 403, description = "place-ended"),
         (status = 404, description = "drop, place"),
         (status = 409, description = "limit"),
         (status = 429, description = "rate-limited"),

@@ -1,5 +1,6 @@
 //! The fans' API over real HTTP and Redis, each test in a world of its own.
 
+mod draw;
 mod events;
 mod fans;
 mod kept;

@@ -230,14 +230,14 @@ async fn a_claim_and_a_move_at_the_same_moment_admit_one_device() {
         let code = read(ask).await.1["code"].clone();
         let request = s.http.post(format!("{url}/move")).header("Onsale-Visitor", &laptop.visitor);
         let request = request.json(&json!({ "code": code }));
-        // each may be the faster one
-        let ((claimed, claim), (handed_in, _)) = match round % 2 {
-            0 => tokio::join!(phone.claim(), read(request)),
-            _ => {
-                let (moved, claimed) = tokio::join!(read(request), phone.claim());
-                (claimed, moved)
+        // a claim takes two steps, a look and the claim: the move comes before, between and after them
+        let hand_in = async {
+            for _ in 0..round % 4 {
+                read(s.http.get(s.path("pulse"))).await;
             }
+            read(request).await
         };
+        let ((claimed, claim), (handed_in, _)) = tokio::join!(phone.claim(), hand_in);
         let was_moved = handed_in == StatusCode::OK;
         if was_moved {
             moves += 1;

@@ -624,7 +624,7 @@ async fn the_pulse_tells_the_title_and_what_is_left() {
 #[tokio::test]
 async fn a_line_from_before_titles_is_called_by_its_id() {
     let s = stage(&[]).await;
-    assert!(s.browser().get("").await.html.contains("<h1>Evening</h1>"));
+    assert!(s.browser().get("").await.html.contains("<h1><bdi>Evening</bdi></h1>"));
 }
 
 /// What stands in the page between two texts.
@@ -802,6 +802,7 @@ async fn the_page_is_light_in_every_language() {
     const WIRE_MAX: usize = 50_000;
     let s = stage(&[]).await;
     let browser = s.browser();
+    let files = shared::testing::serve(shared::testing::site(vec![waitroom::assets()]).router()).await;
     browser.press("join").await;
     for lang in ["en", "es", "fr", "de", "ja", "ar"] {
         let html = browser.get(&format!("?lang={lang}")).await.html;
@@ -811,9 +812,9 @@ async fn the_page_is_light_in_every_language() {
         let own = ["queue.css", "queue.js", "stream.js", "alerts.js", "faces.js", "words.js"];
         let mut sum = 0;
         let assets = shared.into_iter().chain(own.map(|file| format!("waitroom/{file}")));
-        let assets = assets.map(|file| format!("/assets/{version}/{file}"));
-        for path in assets.chain([format!("/queue/{DROP}?lang={lang}")]) {
-            let request = s.http.get(format!("{}{path}", s.url)).header("Accept-Encoding", "br");
+        let assets = assets.map(|file| format!("{files}/assets/{version}/{file}"));
+        for url in assets.chain([format!("{}/queue/{DROP}?lang={lang}", s.url)]) {
+            let request = s.http.get(url).header("Accept-Encoding", "br");
             let answer = request.header("Cookie", browser.cookies()).send().await.unwrap();
             assert_eq!((answer.status().as_u16(), answer.headers()["content-encoding"].as_bytes()), (200, &b"br"[..]));
             sum += answer.bytes().await.unwrap().len();

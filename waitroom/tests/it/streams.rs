@@ -42,8 +42,7 @@ async fn raw(url: &str, fan: &Fan<'_>) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut stream = socket.connect(url.strip_prefix("http://").unwrap().parse().unwrap()).await.unwrap();
-    let head =
-        format!("GET /queue/{DROP}/events HTTP/1.1\r\nhost: x\r\nonsale-visitor: {}\r\n\r\n", fan.visitor);
+    let head = format!("GET /queue/{DROP}/events HTTP/1.1\r\nhost: x\r\nonsale-visitor: {}\r\n\r\n", fan.visitor);
     stream.write_all(head.as_bytes()).await.unwrap();
     stream
 }

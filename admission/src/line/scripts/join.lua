@@ -45,7 +45,7 @@ for i = 1, #ARGV, 5 do
     is_old = is_old and place == own and not moved -- the key of another place says nothing of this one
   end
   local answer = tell(own, place, generation, holder)
-  local fresh = 'known'
+  local fresh, at_end = 'known', false
   -- (whoever moved a place away has no say in it any more)
   if answer[1] == 'none' and (generation == 0 or holder == visitor) then
     local bound = account ~= '' and redis.call('HGET', ACCOUNTS, account)
@@ -61,6 +61,7 @@ for i = 1, #ARGV, 5 do
       elseif is_open and not is_old then
         last_key = math.max(now, last_key + 1)
         redis.call('ZADD', WAITING, text(last_key), place)
+        at_end = place == own and generation == 0 and not has_mails
       elseif is_list_closed and not is_old then
         -- too late for the draw: behind all whom it orders
         last_key = math.max(opens_at, now, last_key + 1)
@@ -68,7 +69,12 @@ for i = 1, #ARGV, 5 do
       else
         redis.call('ZADD', LOBBY, text(now), place)
       end
-      answer = tell(own, place, generation, holder)
+      if at_end then -- as nearly everybody in a burst: what tell() would find out is known already
+        local rank = redis.call('ZCARD', WAITING) - 1 + redis.call('ZCARD', LOBBY)
+        answer = { 'waiting', text(last_key), '0', '0', '0', text(rank), '0' }
+      else
+        answer = tell(own, place, generation, holder)
+      end
     end
   end
   if #answer > 1 then table.insert(answer, 1, fresh) end

@@ -19,9 +19,11 @@ use super::{DrawSource, Hall, hall, in_us, outcomes, texts};
 
 /// Round 123 of quicknet.
 const ROUND: u64 = 123;
-const SIGNATURE: &str = "b75c69d0b72a5d906e854e808ba7e2accb1542ac355ae486d591aa9d43765482e26cd02df835d3546d23c4b13e0dfc92";
+const SIGNATURE: &str =
+    "b75c69d0b72a5d906e854e808ba7e2accb1542ac355ae486d591aa9d43765482e26cd02df835d3546d23c4b13e0dfc92";
 /// Round 2 of quicknet: the beacon's, but another one.
-const ANOTHER: &str = "b6b6a585449b66eb12e875b64fcbab3799861a00e4dbf092d99e969a5eac57dd3f798acf61e705fe4f093db926626807";
+const ANOTHER: &str =
+    "b6b6a585449b66eb12e875b64fcbab3799861a00e4dbf092d99e969a5eac57dd3f798acf61e705fe4f093db926626807";
 
 /// A relay that answers everything alike, and how often it was asked.
 pub(super) struct Relay {
