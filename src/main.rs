@@ -17,6 +17,12 @@ mod stack;
 
 use std::process::ExitCode;
 
+/// Whoever waits in the middle of a request leaves large pieces of memory behind, in whatever order: glibc's
+/// allocator sorts and joins them each time, and a join costs a quarter more.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = match cli::read() {
         Ok(cli) => cli,

@@ -18,7 +18,7 @@ use crate::{
     Settings,
     draw::{Drawer, Relays},
     drops,
-    drops::Drop,
+    drops::{Drop, State},
     line::{Line, LineError},
     mails::{Mails, MailsError},
     marks::Keeper,
@@ -97,14 +97,15 @@ struct KeepLines {
 
 impl Job for KeepLines {
     async fn do_once(&mut self) -> anyhow::Result<()> {
-        let drops = drops::live(&self.app.pool).await?;
+        let drops: Arc<[Drop]> = drops::live(&self.app.pool).await?.into();
+        // the lines that stand go on while others are put back
+        self.live.send_replace(drops.clone());
         let mut outcome = Ok(());
-        for drop in &drops {
+        for drop in drops.iter() {
             if let Err(error) = self.keeper.keep(&self.app.line, drop).await {
                 outcome = Err(anyhow::Error::new(error).context(format!("drop {}", drop.id)));
             }
         }
-        self.live.send_replace(drops.into());
         outcome
     }
 }
@@ -169,7 +170,7 @@ impl Job for TurnMails {
     async fn do_once(&mut self) -> anyhow::Result<()> {
         let drops = self.live.borrow().clone();
         let mut outcome = self.mails.forget_ended(&self.line, &drops).await.map_err(anyhow::Error::new);
-        for drop in drops.iter() {
+        for drop in drops.iter().filter(|drop| drop.state != State::Ended) {
             match self.mails.follow(&self.line, &drop.id).await {
                 // the keeper makes it again within a second
                 Ok(()) | Err(MailsError::Line(LineError::Restoring)) => {}

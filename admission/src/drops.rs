@@ -300,8 +300,12 @@ async fn steer(
         if decision.seen.is_some_and(|seen| seen != drop.version) {
             return Err(DropError::Changed);
         }
+        let before = drop.draw_times();
         decide(&mut drop)?;
         let mut tx = pool.begin().await?;
+        if drop.draw_times() != before && rows::has_list(&mut tx, id).await? {
+            drop.keep_list_of(before)?;
+        }
         if !rows::store(&mut tx, &drop).await? {
             continue;
         }
@@ -338,6 +342,29 @@ impl Drop {
         let events: Vec<String> = self.events.iter().map(Uuid::to_string).collect();
         fields.push(("events", json!(events).to_string()));
         fields
+    }
+
+    /// What a frozen list is bound to: source, opening, closing.
+    fn draw_times(&self) -> (DrawSource, Option<Timestamp>, Option<Timestamp>) {
+        (self.settings.draw_source, self.settings.opens_at, self.lobby_closes_at)
+    }
+
+    /// The clock that closes a list is Redis's. When it is frozen already, whatever the time was here, neither
+    /// source nor closing change, and an opening only comes earlier.
+    fn keep_list_of(
+        &mut self,
+        (source, opens_at, closes_at): (DrawSource, Option<Timestamp>, Option<Timestamp>),
+    ) -> Result<(), DropError> {
+        let sooner = match (self.settings.opens_at, opens_at) {
+            (Some(now), Some(before)) => now <= before,
+            (Some(_), None) => true,
+            (None, before) => before.is_none(),
+        };
+        if !sooner || self.settings.draw_source != source {
+            return Err(DropError::ListClosed);
+        }
+        self.lobby_closes_at = closes_at;
+        Ok(())
     }
 
     /// What the operators decided, for the line to obey.

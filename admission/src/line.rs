@@ -19,6 +19,7 @@ use shared::redis::Redis;
 
 pub use answer::{Change, Counts, DropState, EndReason, Face, Joined, Notice, Outcomes, PlaceState, Released, Watched};
 pub use batch::{BatchError, Batcher};
+pub use drawn::ENTRANTS_MAX;
 pub use kept::{KEPT_AT_ONCE, Marks, Recorded, Trace};
 pub use mails::{Asked, Fate, Kept};
 pub use moves::{Asker, Held, Issued, Move, Redeemed};
@@ -122,12 +123,31 @@ impl Line {
         drop: &DropId,
         who: &[Newcomer],
     ) -> Result<(DropState, Vec<(Held, Joined)>), LineError> {
+        self.join_or_put_back(drop, who, "").await
+    }
+
+    /// As [`Line::join_held`], but nobody gets a new place: what a fan's pass says is put back where Redis lost it,
+    /// and who has nothing by it is told [`PlaceState::Unknown`].
+    pub async fn put_back_held(
+        &self,
+        drop: &DropId,
+        who: &[Newcomer],
+    ) -> Result<(DropState, Vec<(Held, Joined)>), LineError> {
+        self.join_or_put_back(drop, who, "-").await
+    }
+
+    async fn join_or_put_back(
+        &self,
+        drop: &DropId,
+        who: &[Newcomer],
+        sign: &str,
+    ) -> Result<(DropState, Vec<(Held, Joined)>), LineError> {
         let (state, parts) = self
             .run(&scripts::JOIN, drop, |call| {
                 for newcomer in who {
                     let key = newcomer.receipt.and_then(|receipt| receipt.key).map_or(0, |key| key.0);
                     let epoch = newcomer.receipt.map_or(0, |receipt| receipt.epoch);
-                    call.arg(newcomer.place.to_string()).arg(key).arg(epoch);
+                    call.arg(newcomer.place.to_string()).arg(key).arg(format!("{sign}{epoch}"));
                     call.arg(newcomer.account.as_deref().unwrap_or_default());
                     call.arg(newcomer.visitor());
                 }

@@ -7,8 +7,9 @@ mod rows;
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use metrics::counter;
-use sqlx::{PgPool, types::Json};
+use sqlx::{PgConnection, PgPool, types::Json};
 
 use self::rows::{Mark, signed};
 use crate::{
@@ -26,6 +27,8 @@ pub enum MarksError {
     Line(#[from] LineError),
     #[error("a drop cannot be read or shown")]
     Drop(#[from] DropError),
+    #[error("the line is in an epoch before that of its marks, or another process restores it")]
+    Overtaken,
 }
 
 /// Places restored in one call of a script.
@@ -34,11 +37,15 @@ const RESTORED_AT_ONCE: usize = 500;
 const ROUNDS_MAX: usize = 100;
 /// How long nobody is called or granted after Redis came back as it was, in microseconds.
 const ANOTHER_RUN_US: u64 = 1_000_000;
+/// How far behind the last key that is known newcomers queue: more than the fans who can join in the second that
+/// nobody wrote down, should their keys lie ahead of the clock (as those of latecomers to a draw do).
+const KEYS_UNKNOWN: u64 = 1_000_000;
 
 /// Fields of the control that stand nowhere but in Redis. Whether and since when it is paused is the
 /// drop's time: with it, deadlines stay what they were.
-const CARRIED: [&str; 22] = [
+const CARRIED: [&str; 23] = [
     "paused_us",
+    "covered_us",
     "paused_at",
     "pause_reason",
     "paused_by_itself",
@@ -68,8 +75,8 @@ pub struct Keeper {
     pool: PgPool,
     regather_us: u64,
     written: HashMap<DropId, Mark>,
-    /// The version of a drop whose brand the waitrooms read.
-    branded: HashMap<DropId, i32>,
+    /// The epoch of a line and the version of the drop whose brand its waitrooms read.
+    branded: HashMap<DropId, (u64, i32)>,
 }
 
 impl Keeper {
@@ -86,19 +93,24 @@ impl Keeper {
     /// Restores the line of a live drop when it is missing or may have forgotten something; else tells it
     /// what the operators decided, should it not have heard, and writes its marks.
     pub async fn keep(&mut self, line: &Line, drop: &Drop) -> Result<(), MarksError> {
-        match line.marks(&drop.id).await? {
+        let epoch = match line.marks(&drop.id).await? {
             Some(marks) if marks.same_run => {
                 if marks.number("version") < drop.version.unsigned_abs().into() {
                     line.apply(&drop.id, &drop.order()).await?;
                 }
                 moves::keep(&self.pool, line, &drop.id, &marks).await?;
-                self.write_down(line, drop, &marks).await
+                self.write_down(line, drop, &marks).await?;
+                marks.number("epoch")
             }
-            _ => self.restore(line, drop).await,
-        }?;
-        if self.branded.get(&drop.id) != Some(&drop.version) {
+            _ => match self.restore(line, drop).await? {
+                Some(epoch) => epoch,
+                None => return Ok(()), // another process is at it, or was faster
+            },
+        };
+        let shown = (epoch, drop.version);
+        if self.branded.get(&drop.id) != Some(&shown) {
             drops::show_brand(&self.pool, line, drop).await?;
-            self.branded.insert(drop.id.clone(), drop.version);
+            self.branded.insert(drop.id.clone(), shown);
         }
         Ok(())
     }
@@ -111,6 +123,9 @@ impl Keeper {
             let drop = drops::show(&self.pool, &id).await?;
             if line.marks(&id).await?.is_some() {
                 self.keep(line, &drop).await?;
+                if !line.marks(&id).await?.is_some_and(|marks| marks.same_run) {
+                    continue; // another process is restoring it
+                }
                 line.sweep(&id).await?;
             }
             rows::swept(&self.pool, &id).await?;
@@ -142,6 +157,7 @@ impl Keeper {
             mark.ended_seq = ends.last().map_or(mark.ended_seq, |end| signed(end.number));
             mark.granted_seq = grants.last().map_or(mark.granted_seq, |grant| signed(grant.number));
             if self.written.get(&drop.id) != Some(&mark) {
+                self.written.remove(&drop.id);
                 write(&self.pool, &drop.id, &mark, &ends, &grants).await?;
                 self.written.insert(drop.id.clone(), mark.clone());
             }
@@ -158,15 +174,21 @@ impl Keeper {
     /// A new epoch, so that passes of the old one bring their places back; keys above all that were given;
     /// who ended is ended, who was inside is inside; and nobody is called until the fans had time to come
     /// back. In an order that bears a crash anywhere: the epoch is used up first, and the control, which lets
-    /// fans in again, comes last. One process at a time.
-    async fn restore(&mut self, line: &Line, drop: &Drop) -> Result<(), MarksError> {
+    /// fans in again, comes last. One process at a time: whoever finds another at it goes on with the next drop.
+    ///
+    /// Answers with the epoch, when this process restored the line.
+    ///
+    /// # Errors
+    /// Also when Redis lost the line once more meanwhile: it stays closed, and the next call begins anew.
+    async fn restore(&mut self, line: &Line, drop: &Drop) -> Result<Option<u64>, MarksError> {
         self.written.remove(&drop.id);
-        self.branded.remove(&drop.id);
         let mut lock = self.pool.begin().await?;
-        rows::lock(&mut lock, &drop.id).await?;
+        if !rows::try_lock(&mut lock, &drop.id).await? {
+            return Ok(None);
+        }
         let left = line.marks(&drop.id).await?;
         if left.as_ref().is_some_and(|marks| marks.same_run) {
-            return Ok(()); // another process was faster
+            return Ok(None);
         }
         let before = rows::read(&self.pool, &drop.id).await?;
         let found = Found::of(before.as_ref(), left.as_ref());
@@ -174,44 +196,58 @@ impl Keeper {
         let number = |field: &str| left.as_ref().map_or(0, |marks| marks.number(field));
         let epoch = known.epoch.unsigned_abs().max(number("epoch")) + 1;
         let mark = Mark { epoch: signed(epoch), ended_seq: 0, ..known };
-        write(&self.pool, &drop.id, &mark, &[], &[]).await?;
-        self.put_back(line, &drop.id).await?;
+        if !rows::write(&mut *self.pool.acquire().await?, &drop.id, &mark).await? {
+            return Err(MarksError::Overtaken);
+        }
+        line.begin_restore(&drop.id, epoch).await?;
+        self.put_back(&mut lock, line, &drop.id).await?;
+        if found.is_behind() {
+            // else Redis knows better: what it lacks was withdrawn
+            mails::put_back(&mut lock, line, &drop.id).await?;
+        }
 
-        let mut control = if left.is_none() { drop.control(epoch) } else { vec![("epoch", epoch.to_string())] };
+        let mut control = if left.is_none() { drop.control(epoch) } else { Vec::new() };
         if found.is_behind() {
             control.extend(CARRIED.iter().filter_map(|&field| Some((field, mark.carried.get(field)?.clone()))));
         }
         for (field, marked) in [
-            ("last_key", mark.last_key),
             ("highest_called", mark.highest_called),
             ("granted_total", carried_number(&mark, "granted_total").max(mark.granted_seq)),
         ] {
             control.push((field, marked.unsigned_abs().max(number(field)).to_string()));
+        }
+        if found != Found::New {
+            // latecomers to a draw have keys from its opening on, however early they came
+            let latecomers = drop.lobby_closes_at.and(drop.settings.opens_at);
+            let known = [mark.last_key, latecomers.map_or(0, Timestamp::as_microsecond)].map(i64::unsigned_abs);
+            let last_key = known[0].max(known[1]).max(number("last_key")).saturating_add(KEYS_UNKNOWN);
+            control.push(("last_key", last_key.to_string()));
         }
         let regather_us = match found {
             Found::New => 0,
             Found::Lost | Found::Behind => self.regather_us,
             Found::AsItWas => ANOTHER_RUN_US,
         };
-        line.reopen(&drop.id, regather_us, &control).await?;
+        line.reopen(&drop.id, epoch, regather_us, &control).await?;
         line.apply(&drop.id, &drop.order()).await?;
         lock.commit().await?;
         found.tell(&drop.id, epoch);
-        Ok(())
+        Ok(Some(epoch))
     }
 
     /// Who ended and who is inside. What else of a line stands in Postgres is put back here, too, before
-    /// fans are let in.
-    async fn put_back(&self, line: &Line, drop: &DropId) -> Result<(), MarksError> {
-        for some in rows::ended(&self.pool, drop).await?.chunks(RESTORED_AT_ONCE) {
+    /// fans are let in. All of it while `lock` is held: it is asked after each step, since Postgres ends a
+    /// transaction that is silent for too long, and its lock with it.
+    async fn put_back(&self, lock: &mut PgConnection, line: &Line, drop: &DropId) -> Result<(), MarksError> {
+        for some in rows::ended(lock, drop).await?.chunks(RESTORED_AT_ONCE) {
             line.restore_ended(drop, some).await?;
+            rows::still_locked(lock).await?;
         }
-        for some in rows::inside(&self.pool, drop).await?.chunks(RESTORED_AT_ONCE) {
+        for some in rows::inside(lock, drop).await?.chunks(RESTORED_AT_ONCE) {
             line.restore_granted(drop, some).await?;
+            rows::still_locked(lock).await?;
         }
-        moves::put_back(&self.pool, line, drop).await?;
-        mails::put_back(&self.pool, line, drop).await?;
-        Ok(())
+        moves::put_back(lock, line, drop).await
     }
 
     async fn stored(&mut self, drop: &DropId) -> sqlx::Result<Option<Mark>> {
@@ -278,11 +314,20 @@ fn carried_number(mark: &Mark, field: &str) -> i64 {
     mark.carried.get(field).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// All of it or nothing: marks never say more than what they count.
-async fn write(pool: &PgPool, drop: &DropId, mark: &Mark, ends: &[Recorded], grants: &[Recorded]) -> sqlx::Result<()> {
+/// All of it or nothing: marks never say more than what they count. Nothing of an epoch that was restored
+/// meanwhile, or is just now: Redis would know less than Postgres then, and numbers be given twice.
+async fn write(
+    pool: &PgPool,
+    drop: &DropId,
+    mark: &Mark,
+    ends: &[Recorded],
+    grants: &[Recorded],
+) -> Result<(), MarksError> {
     let mut tx = pool.begin().await?;
-    rows::write(&mut tx, drop, mark).await?;
+    if !rows::try_share(&mut tx, drop).await? || !rows::write(&mut tx, drop, mark).await? {
+        return Err(MarksError::Overtaken);
+    }
     rows::write_ends(&mut tx, drop, ends).await?;
     rows::write_grants(&mut tx, drop, grants).await?;
-    tx.commit().await
+    Ok(tx.commit().await?)
 }

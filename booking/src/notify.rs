@@ -69,7 +69,7 @@ impl Notifier {
     pub(crate) async fn send_turn(&self, app: &App, drop_id: &str, place: &str) -> anyhow::Result<()> {
         let Some(letter) = turn::Letter::load(app, drop_id, place).await? else { return Ok(()) };
         if let Some(mailer) = self.mailer() {
-            mailer.send(letter.message(&self.from, &app.public_url, app.clock.now())?).await?;
+            mailer.send(letter.message(&self.from, &app.public_url)?).await?;
         }
         Ok(letter.forget(&app.pool).await?)
     }

@@ -4,6 +4,9 @@
 use aws_lc_rs::{digest, rand};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+/// Up to so many bytes are hashed in one go: a third of the time that a context of its own takes.
+const SHORT: usize = 160;
+
 /// base64url without padding (RFC 4648 §5).
 pub fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -43,12 +46,21 @@ pub fn random<const N: usize>() -> [u8; N] {
 /// SHA-256 of the parts joined together. The parts are not separated: join only parts whose
 /// lengths are fixed, or separate them yourself.
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(part);
-    }
     let mut hash = [0; 32];
-    hash.copy_from_slice(context.finish().as_ref());
+    let mut short = [0; SHORT];
+    let mut left = short.as_mut_slice();
+    for part in parts {
+        let Some((here, rest)) = left.split_at_mut_checked(part.len()) else {
+            let mut context = digest::Context::new(&digest::SHA256);
+            parts.iter().for_each(|part| context.update(part));
+            hash.copy_from_slice(context.finish().as_ref());
+            return hash;
+        };
+        here.copy_from_slice(part);
+        left = rest;
+    }
+    let length = SHORT - left.len();
+    hash.copy_from_slice(digest::digest(&digest::SHA256, &short[..length]).as_ref());
     hash
 }
 
@@ -79,6 +91,11 @@ mod tests {
         // FIPS 180-4, "abc"
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hex(&sha256(&[b"a", b"bc"])), expected);
+        for length in [0, SHORT - 1, SHORT, SHORT + 1, 1_000] {
+            let bytes = vec![7; length];
+            let whole = digest::digest(&digest::SHA256, &bytes);
+            assert_eq!(&sha256(&[&bytes[..length / 3], &bytes[length / 3..]]), whole.as_ref(), "{length}");
+        }
     }
 
     #[test]

@@ -3,33 +3,49 @@
 pub mod cookies;
 
 mod body;
+mod compress;
 mod cross_site;
+mod headers;
 mod identity;
 mod log;
 mod panic;
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use ::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
-use tower::ServiceBuilder;
-use tower_http::{
-    CompressionLevel, ServiceBuilderExt as _,
-    catch_panic::CatchPanicLayer,
-    compression::{
-        CompressionLayer, Predicate as _,
-        predicate::{DefaultPredicate, NotForContentType},
-    },
+use ::http::{Request, StatusCode};
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, State},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse as _, Response},
 };
+use futures_util::FutureExt as _;
+use tower::Service as _;
+use tracing::Instrument as _;
 
-pub use self::identity::RequestId;
 use crate::{
-    pages::{self, Policy, Site},
+    pages::{ProblemPage, Site},
     problem::Problem,
     server,
 };
 
-/// Puts the middleware around `router`, outermost first:
+/// What the middleware needs to know.
+struct Front {
+    settings: server::Settings,
+    site: Site,
+}
+
+/// Puts the middleware around `router`: the order is that of `pass`. One layer for all of it: each layer of a router
+/// is copied and allocated anew for each request, and what a thousand waiting requests hold should fit a core's cache.
+///
+/// What no route answers is a problem too: 404 `not-found`, 405 `method-not-allowed`.
+pub fn front(router: Router, settings: &server::Settings, site: &Site) -> Router {
+    let front = Arc::new(Front { settings: settings.clone(), site: site.clone() });
+    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn_with_state(front, pass))
+}
+
+/// The way of a request, outermost first:
 ///
 /// 1. *identity*: request id and client address, so that everything inside can name them;
 /// 2. *log*: one line and the metrics for each request; outside all that may answer itself,
@@ -40,28 +56,44 @@ use crate::{
 /// 6. *panic* to problem 500, inside the log, which prints the cause;
 /// 7. *cross-site* guard, before anything reads the body;
 /// 8. *body* limits in bytes and seconds, around the handler that reads it.
-///
-/// What no route answers is a problem too: 404 `not-found`, 405 `method-not-allowed`.
-pub fn front(router: Router, settings: &server::Settings, site: &Site) -> Router {
-    let settings = Arc::new(settings.clone());
-    let compressible = DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream"));
-    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(
-        ServiceBuilder::new()
-            .layer(from_fn_with_state(settings.clone(), identity::identify))
-            .layer(axum::middleware::from_fn(log::log))
-            .insert_response_header_if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
-            .insert_response_header_if_not_present(
-                HeaderName::from_static("referrer-policy"),
-                HeaderValue::from_static("same-origin"),
-            )
-            .insert_response_header_if_not_present(header::CONTENT_SECURITY_POLICY, Policy::default().header())
-            .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(compressible))
-            .layer(from_fn_with_state(site.clone(), pages::for_people))
-            .layer(CatchPanicLayer::custom(panic::to_problem))
-            .layer(from_fn_with_state(settings.clone(), cross_site::guard))
-            .layer(from_fn_with_state(settings, body::limit))
-            .layer(DefaultBodyLimit::disable()), // axum's own 2 MB; the limit above is the one
-    )
+async fn pass(State(front): State<Arc<Front>>, mut request: Request<Body>, next: Next) -> Response {
+    let id = match identity::identify(&mut request, &front.settings) {
+        Ok(id) => id,
+        Err(problem) => return problem.into_response(),
+    };
+    let entry = log::Entry::new(&request, &id);
+    let accepted = compress::Accepted::by(&request);
+    let page = ProblemPage::asked_for(&request);
+
+    let inside = AssertUnwindSafe(guarded(&front.settings, request, next)).catch_unwind();
+    let response = inside.instrument(entry.span()).await.unwrap_or_else(panic::to_problem);
+
+    let response = match page {
+        Some(page) => page.instead_of(response, &front.site),
+        None => response,
+    };
+    let mut response = accepted.apply(response);
+    headers::add(response.headers_mut());
+    entry.write(&response);
+    identity::name(&mut response, &id);
+    response
+}
+
+/// The innermost part: what may refuse a request before its handler sees it.
+async fn guarded(settings: &server::Settings, mut request: Request<Body>, mut next: Next) -> Response {
+    if let Err(problem) = cross_site::guard(&request, settings) {
+        return problem.into_response();
+    }
+    if let Err(problem) = body::limit(&mut request, settings).await {
+        return problem.into_response();
+    }
+    DefaultBodyLimit::disable().apply(&mut request); // axum's own 2 MB; the limit above is the one
+    let answer = next.call(request);
+    drop(next); // a copy of all that stands behind: not to be kept while the request waits
+    match answer.await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 async fn not_found() -> Problem {

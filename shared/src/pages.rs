@@ -16,7 +16,7 @@ use ::http::{HeaderValue, header};
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 
-pub(crate) use self::problem_page::for_people;
+pub(crate) use self::problem_page::ProblemPage;
 pub use self::{
     assets::Set,
     form::Form,

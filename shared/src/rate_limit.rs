@@ -6,10 +6,9 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Ready, ready},
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    pin::Pin,
     sync::{Arc, Weak},
     task::{Context, Poll},
     time::Duration,
@@ -20,6 +19,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use futures_util::future::Either;
 use governor::{
     RateLimiter,
     clock::{Clock as _, DefaultClock},
@@ -153,11 +153,10 @@ impl<S> Layer<S> for Limited {
 impl<S> Service<Request> for LimitedService<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
-    S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Either<S::Future, Ready<Result<Response, Infallible>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -169,8 +168,8 @@ where
             None => Err(Problem::internal(anyhow::anyhow!("the router stands without http::front"))),
         };
         match verdict {
-            Ok(()) => Box::pin(self.inner.call(request)),
-            Err(problem) => Box::pin(std::future::ready(Ok(problem.into_response()))),
+            Ok(()) => Either::Left(self.inner.call(request)),
+            Err(problem) => Either::Right(ready(Ok(problem.into_response()))),
         }
     }
 }

@@ -15,6 +15,7 @@ mod walk;
 mod way;
 
 mod console;
+mod hearing;
 mod keyboard;
 mod pages;
 mod sold_out;

@@ -29,9 +29,11 @@ export function tellLocally(root) {
   }
 }
 
-/** The organiser's word. Its room was reserved; one that needs more scrolls, so that nothing around it moves. */
+/** The organiser's word; whether there is something new to read. Its room was reserved; one that needs more scrolls,
+    so that nothing around it moves. */
 export function tellNotice(root, notice) {
   const box = root.querySelector("#notice");
+  if (!notice.text) return takeBack(box);
   if (box.dataset.id === notice.id) return false;
   box.style.setProperty("block-size", `${box.getBoundingClientRect().height}px`);
   box.dataset.id = notice.id;
@@ -46,4 +48,14 @@ export function tellNotice(root, notice) {
   tellLocally(box);
   if (box.scrollHeight > box.clientHeight) box.tabIndex = 0;
   return true;
+}
+
+/** A notice without words says that the last one was withdrawn. */
+function takeBack(box) {
+  delete box.dataset.id;
+  const words = box.querySelector("#notice-text");
+  for (const name of ["lang", "dir"]) words.removeAttribute(name);
+  text(words, words.dataset.none);
+  box.querySelector("#notice-time").replaceChildren();
+  return false;
 }

@@ -16,6 +16,7 @@ const serverNow = () => new Date(Date.now() + clockAhead).toISOString();
 let { face, place, epoch } = root.dataset;
 let shown = Number(root.dataset.shown) || undefined;
 let from = Number(root.dataset.from) || undefined;
+let hasPressed = face === "claiming";
 
 // ---- What is shown -------------------------------------------------------------------------------------
 
@@ -89,6 +90,7 @@ const stepOf = {
   lobby: 0, drawing: 0, late: 1, waiting: 1, paused: 1, covered: 1, restoring: 1,
   called: 2, claiming: 2, lapsed: 2, "paused-turn": 2, "covered-turn": 2, admitted: 3,
 };
+const standsStill = ["paused-turn", "covered-turn", "restoring"];
 const immovable = ["drawing", "restoring", "claiming", "admitted"];
 
 function tellStep() {
@@ -125,11 +127,12 @@ function tellDocument(told) {
   tellStep();
   tellTab();
   if (face !== before) announce(told);
-  // who pressed for the turn and waited at the door need not press again
-  if (before === "claiming" && face === "admitted") {
+  // who pressed for the turn and waited at the door need not press again, whatever stood still in between
+  if (hasPressed && face === "admitted") {
     const form = root.querySelector('form[data-do="enter"]');
     form.requestSubmit(form.querySelector("button"));
   }
+  hasPressed = face === "claiming" || (hasPressed && standsStill.includes(face));
 }
 
 // ---- What is said --------------------------------------------------------------------------------------
@@ -222,4 +225,5 @@ write(root, "drawn", "");
 tellLocally(root);
 recall();
 if (shown) remember();
-listen(() => `${path}/events${shown ? `?shown=${shown}` : ""}`, hear, () => location.replace(path));
+const events = () => `${path}/events${shown ? `?shown=${shown}` : ""}`;
+listen(events, `${path}/status`, hear, () => location.replace(path));

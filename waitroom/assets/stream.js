@@ -4,27 +4,33 @@ import { text } from "../shared/page.js";
 import { t } from "./words.js";
 
 const backoffMs = { first: 1_000, most: 60_000 };
-const staleMs = 20_000; // the server is never silent for longer
+const staleMs = 20_000; // the server says something, if only `beat`, every ten seconds
+const watchEveryMs = 5_000;
 const calmMs = 4_000; // most breaks are over before anybody need know
 const names = ["state", "called", "admitted", "position", "notice"];
 const link = document.getElementById("link");
 
-let where, heard, refused;
-let source, timer, linkTimer, failures = 0, frameAt = Date.now(), busy = false;
+let where, status, heard, refused;
+let source, timer, linkTimer, failures = 0, heardAt = Date.now(), busy = false;
 
-/** Opens the stream at `address()`; `tell` hears each frame's name, data and id, `gone` that the place is refused. */
-export function listen(address, tell, gone) {
-  [where, heard, refused] = [address, tell, gone];
+/** Opens the stream at `address()`; `tell` hears each frame's name, data and id, `gone` that the place is refused
+    at `statusAddress`, too. */
+export function listen(address, statusAddress, tell, gone) {
+  [where, status, heard, refused] = [address, statusAddress, tell, gone];
   text(link, t("link-alive"));
   open();
+  setInterval(watch, watchEveryMs);
 }
 
 export function open() {
   clearTimeout(timer);
   source?.close();
   source = new EventSource(where());
+  heardAt = Date.now(); // it has as long to begin as it may be silent
   for (const name of names) source.addEventListener(name, frame);
+  source.addEventListener("beat", () => { heardAt = Date.now(); });
   source.addEventListener("bye", bye);
+  source.onopen = tellLink;
   source.onerror = () => {
     tellLink();
     // otherwise the browser comes back by itself, and says what was shown last
@@ -33,7 +39,7 @@ export function open() {
 }
 
 function frame({ type, data, lastEventId }) {
-  [failures, frameAt, busy] = [0, Date.now(), false];
+  [failures, heardAt, busy] = [0, Date.now(), false];
   tellLink();
   heard(type, JSON.parse(data), lastEventId);
 }
@@ -59,9 +65,15 @@ async function failed() {
   again(Math.min(backoffMs.first * 2 ** failures, backoffMs.most));
   if (failures % 4 !== 0) return;
   // refused again and again: is there still a place for this browser?
-  const status = await fetch(where().replace("/events", "/status"), { cache: "no-store" })
-    .then((answer) => answer.status, () => 0);
-  if ([401, 403, 404].includes(status)) refused();
+  const code = await fetch(status, { cache: "no-store" }).then((answer) => answer.status, () => 0);
+  if ([401, 403, 404].includes(code)) refused();
+}
+
+/** A host that lost its power, or a router that forgot us, ends nothing: a stream that is silent is dead. */
+function watch() {
+  if (source.readyState === EventSource.CLOSED || Date.now() - heardAt <= staleMs) return;
+  heardAt = Date.now(); // the next one gets its time
+  wake(watchEveryMs);
 }
 
 function tellLink() {
@@ -84,7 +96,7 @@ function wake(ms) {
 addEventListener("offline", tellLink);
 addEventListener("online", () => { tellLink(); wake(2_000); });
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible" && Date.now() - frameAt > staleMs) wake(500);
+  if (document.visibilityState === "visible" && Date.now() - heardAt > staleMs) wake(500);
 });
 addEventListener("pagehide", () => source?.close());
 addEventListener("pageshow", (event) => { if (event.persisted) wake(500); });

@@ -58,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) vault: Vault,
     pub(crate) stopping: CancellationToken,
     pub(crate) site: Site,
+    pub(crate) public_url: String,
     pub(crate) logos: Logos,
 }
 
@@ -94,6 +95,7 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<Router> {
         hub,
         stopping,
         site: deps.site,
+        public_url: deps.public_url,
         logos: Logos::default(),
     };
     Ok(routes::router(App(Arc::new(parts))))

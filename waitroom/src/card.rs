@@ -1,5 +1,6 @@
-//! The report card of the estimates: of the fans this process showed an interval, how many were called
-//! before it, inside it and after it. Counted in memory, brought to the line once a second.
+//! The report card of the estimates: of the streams that were shown an interval and were still open at the call,
+//! how many fans were called before it, inside it and after it. Who slept or came back since is judged by the first
+//! interval of the new stream, or not at all. Counted in memory, brought to the line once a second.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

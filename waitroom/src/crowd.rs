@@ -199,7 +199,10 @@ impl Watcher {
             self.last_change = last_change;
         }
         if ticked && let Some(crowd) = self.crowd.upgrade() {
-            crowd.card.report(&self.line, &self.drop).await?;
+            // what could not be reported stays in the card for the next time
+            if let Err(error) = crowd.card.report(&self.line, &self.drop).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, drop = %self.drop, "reporting the estimates");
+            }
         }
         Ok(ticked)
     }

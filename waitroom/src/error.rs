@@ -38,6 +38,8 @@ pub(crate) enum Error {
     AccountBound,
     #[error("the list of the draw is not frozen yet")]
     NoList,
+    #[error("the drop ended long ago, and nothing is known of its draw")]
+    NoDraw,
     #[error("the place has ended")]
     PlaceEnded,
     #[error("the place is on another device now")]
@@ -81,6 +83,7 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::NOT_FOUND, "place", "You have no place in this line").detail("Join first.")
             }
             Error::NoList => Self::new(StatusCode::NOT_FOUND, "list", "The list of the draw is still open"),
+            Error::NoDraw => Self::new(StatusCode::NOT_FOUND, "draw", "Nothing is known of this draw any more"),
             Error::MalformedVisitor => {
                 Self::new(StatusCode::BAD_REQUEST, "malformed", "The visitor secret is malformed")
                     .detail("Onsale-Visitor is the base64url, without padding, of 32 bytes.")

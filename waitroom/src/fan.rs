@@ -161,7 +161,7 @@ async fn put_back(
 ) -> Result<(Arc<DropState>, Held, PlaceState), BatchError> {
     let Asker { own, visitor_hash } = asker;
     let who = Newcomer { place: own, visitor_hash, receipt: Some(receipt), account: None };
-    Ok(match app.batcher.join(drop, who).await? {
+    Ok(match app.batcher.put_back(drop, who).await? {
         (drop, (held, Joined::New(place) | Joined::Known(place))) => (drop, held, place),
         (drop, (held, Joined::AccountBound | Joined::Over)) => (drop, held, PlaceState::Unknown),
     })

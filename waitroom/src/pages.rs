@@ -8,6 +8,7 @@
 mod act;
 mod brand;
 mod catalogue;
+mod draw;
 mod face;
 mod language;
 mod show;
@@ -17,7 +18,7 @@ mod words;
 
 use axum::{Router, routing::get};
 
-pub(crate) use self::brand::Logos;
+pub(crate) use self::{brand::Logos, draw::show as draw};
 use crate::app::App;
 
 pub(crate) fn router() -> Router<App> {

@@ -31,7 +31,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/queue/{drop}/move", post(move_place::move_place).layer(limited(app.moves.clone())))
         .route("/queue/{drop}/mail", post(mail::ask).delete(mail::forget).layer(limited(app.mails.clone())))
         .route("/queue/{drop}/pulse", get(pulse::pulse))
-        .route("/queue/{drop}/draw", get(draw::draw))
+        .route("/queue/{drop}/draw", get(pages::draw))
         .route("/queue/{drop}/draw/entrants", get(draw::entrants))
         .route("/.well-known/jwks.json", get(jwks::jwks))
         .merge(pages::router())

@@ -74,6 +74,10 @@ pub(super) fn check(text: &str) -> Result<(), Refused> {
         };
         words(&rest[..at], &open)?;
         rest = &rest[at..];
+        // CSS is judged as one text: a comment or an element in it would make two of one word
+        if open.last() == Some(&"style") && !rest.starts_with("</") {
+            return Err(Refused::Form("inside of a style"));
+        }
         if let Some(comment) = rest.strip_prefix("<!--") {
             rest = after(comment, "-->")?;
         } else if rest.starts_with("<?xml ")
@@ -170,7 +174,13 @@ fn words(text: &str, open: &[&str]) -> Result<(), Refused> {
     if open.is_empty() && !text.trim().is_empty() {
         return Err(Refused::Form("around its one <svg>"));
     }
-    if open.last() == Some(&"style") { style(text) } else { Ok(()) }
+    if open.last() != Some(&"style") {
+        return Ok(());
+    }
+    if text.contains('&') {
+        return Err(Refused::Form("where a style has an escape"));
+    }
+    style(text)
 }
 
 /// CSS that fetches nothing: `url(…)` may only name a part of the file itself, and nothing is hidden by escapes.
@@ -246,9 +256,14 @@ mod tests {
         ] {
             assert!(matches!(inside(outside), Err(Refused::Outside(_))), "{outside}");
         }
-        for hidden in
-            ["<rect style='fill:u\\72l(x)'/>", "<rect style='fill:&#117;rl(x)'/>", "<style>a{b:u\\72l(x)}</style>"]
-        {
+        for hidden in [
+            "<rect style='fill:u\\72l(x)'/>",
+            "<rect style='fill:&#117;rl(x)'/>",
+            "<style>a{b:u\\72l(x)}</style>",
+            "<style>a{fill:&#117;rl(https://evil.example/)}</style>",
+            "<style>a{fill:u<!-- -->rl(//evil.example/)}</style>",
+            "<style>a{fill:u<g/>rl(//evil.example/)}</style>",
+        ] {
             assert!(inside(hidden).is_err(), "{hidden}");
         }
         for declared in ["<!DOCTYPE svg [<!ENTITY a 'b'>]><svg/>", "<?xml-stylesheet href='x'?><svg/>"] {

@@ -16,9 +16,9 @@ use super::{
     tree::Tree,
 };
 use crate::{
-    drops::{DrawSource, Drop},
+    drops::Drop,
     ids::DropId,
-    line::{DropState, Line, LineError},
+    line::{DropState, ENTRANTS_MAX, Line, LineError},
 };
 
 mod show;
@@ -33,6 +33,9 @@ const MOVES_TOLD: usize = 20;
 const PAGE: usize = 2_000;
 /// How often the relays are asked for a round that is due, in microseconds.
 const ASK_EVERY_US: u64 = 1_000_000;
+/// How often a process has asked in vain before it takes the secret: one that has just come up, or whose
+/// Postgres has, knows nothing yet of the relays.
+const ASKS_MIN: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DrawError {
@@ -44,6 +47,8 @@ pub enum DrawError {
     Hashing(#[from] tokio::task::JoinError),
     #[error("the proof cannot be written")]
     Proof(#[from] serde_json::Error),
+    #[error("the lobby has {0} places, and a draw at most {ENTRANTS_MAX}")]
+    TooMany(usize),
 }
 
 /// Draws the drops of a process.
@@ -71,6 +76,10 @@ struct Known {
     /// The round, while the drop is not open yet.
     round: Option<Round>,
     asked_at: Option<u64>,
+    /// How often the relays were asked in vain.
+    refusals: u32,
+    /// Whether the fans were told of the opening.
+    opening_told: bool,
 }
 
 impl Drawer {
@@ -105,7 +114,7 @@ impl Drawer {
 
 impl Means {
     async fn step(&self, known: &mut Known, line: &Line, drop: &Drop) -> Result<bool, DrawError> {
-        let (state, left) = match line.draw(&drop.id, &[]).await {
+        let (state, left) = match line.undrawn(&drop.id).await {
             // the keeper makes it again within a second
             Err(LineError::Restoring) => {
                 *known = Known::default();
@@ -116,6 +125,22 @@ impl Means {
         if known.epoch != state.epoch {
             *known = Known { epoch: state.epoch, ..Known::default() };
         }
+        let goes_on = self.go_on(known, line, drop, (&state, left)).await?;
+        // a draw that goes through at once tells everybody at its end
+        if !goes_on && state.is_open() && !state.ended && !known.opening_told {
+            line.tell_open(&drop.id).await?;
+            known.opening_told = true;
+        }
+        Ok(goes_on)
+    }
+
+    async fn go_on(
+        &self,
+        known: &mut Known,
+        line: &Line,
+        drop: &Drop,
+        (state, left): (&DropState, u64),
+    ) -> Result<bool, DrawError> {
         let is_closed = state.lobby_closes_at.map_or(state.is_open(), |at| at <= state.now);
         let is_over = known.stored.as_ref().is_some_and(|stored| stored.drawn_at.is_some());
         if !is_over && (is_closed || !known.read) {
@@ -123,19 +148,20 @@ impl Means {
             known.read = true;
         }
         let Some(stored) = known.stored.clone() else {
-            if is_closed && !state.ended {
-                return self.freeze(line, drop).await;
+            // a list of those who are back already would leave out all who are not
+            if is_closed && !state.ended && !state.regathering() {
+                return self.freeze(line, drop, state.epoch).await;
             }
-            self.show(known, line, drop, &state, 0).await?;
+            self.show(known, line, drop, state, 0).await?;
             return Ok(false);
         };
         self.show_list(known, line, drop, &stored).await?;
-        self.show(known, line, drop, &state, left).await?;
+        self.show(known, line, drop, state, left).await?;
         match (&stored.frozen_at, &stored.seed) {
-            (None, _) => self.note_frozen(line, drop, &state).await,
-            (Some(_), None) => self.find_seed(known, drop, &state, &stored).await,
+            (None, _) => self.note_frozen(line, drop, state).await,
+            (Some(_), None) => self.find_seed(known, drop, state, &stored).await,
             (Some(_), Some(seed)) if state.is_open() && left > 0 => {
-                self.move_places(known, line, drop, &state, seed, left).await
+                self.move_places(known, line, drop, state, seed, left).await
             }
             (Some(_), Some(_)) if state.is_open() && stored.drawn_at.is_none() => {
                 store::set_drawn(&self.pool, &drop.id, state.now).await?;
@@ -146,9 +172,18 @@ impl Means {
         }
     }
 
-    /// Reads the lobby and stores it as the list, unless there is one.
-    async fn freeze(&self, line: &Line, drop: &Drop) -> Result<bool, DrawError> {
+    /// Reads the lobby and stores it as the list, unless there is one, or Redis forgot some of it meanwhile: the
+    /// epoch before the reading must be the one after it.
+    async fn freeze(&self, line: &Line, drop: &Drop, epoch: u64) -> Result<bool, DrawError> {
         let mut places = line.scan_lobby(&drop.id, PAGE).await?;
+        match line.undrawn(&drop.id).await {
+            Ok((state, _)) if state.epoch == epoch => {}
+            Ok(_) | Err(LineError::Restoring) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        if places.len() > ENTRANTS_MAX {
+            return Err(DrawError::TooMany(places.len()));
+        }
         let (list, root) = tokio::task::spawn_blocking(move || {
             places.sort_unstable();
             places.dedup();
@@ -163,9 +198,8 @@ impl Means {
 
     /// List and root have just been shown: from now on it counts how long they were.
     async fn note_frozen(&self, line: &Line, drop: &Drop, seen: &DropState) -> Result<bool, DrawError> {
-        let now = line.draw(&drop.id, &[]).await?.0.now;
-        let round = (drop.settings.draw_source == DrawSource::Beacon)
-            .then(|| round_of(self.relays.chain(), seen.lobby_closes_at, now));
+        let now = line.undrawn(&drop.id).await?.0.now;
+        let round = round_of(self.relays.chain(), seen.lobby_closes_at, now);
         store::set_frozen(&self.pool, &drop.id, now, round).await?;
         Ok(true)
     }
@@ -195,7 +229,7 @@ impl Means {
                         signature: Some(round.signature),
                         opens_at: 0,
                     }),
-                    None => is_late.then(secret),
+                    None => (is_late && known.refusals >= ASKS_MIN).then(secret),
                 }
             }
         };
@@ -220,6 +254,7 @@ impl Means {
         match self.relays.round(number).await {
             Ok(round) => known.round = Some(round),
             Err(error) => {
+                known.refusals = known.refusals.saturating_add(1);
                 counter!("onsale_draw_round_refusals_total").increment(1);
                 tracing::warn!(drop = %drop.id, round = number, error = &error as &dyn std::error::Error, "the beacon's round");
             }
@@ -237,11 +272,15 @@ impl Means {
         left: u64,
     ) -> Result<bool, DrawError> {
         let drawing = Drawing::new(seed.opens_at, &seed.seed);
+        let is_first = known.stored.as_ref().is_none_or(|stored| stored.drawn_at.is_none());
         let mut left = left;
         for call in 1..=MOVES_MAX {
             let places = line.lobby(&drop.id, MOVE_MAX).await?;
             let drawn: Vec<_> = places.into_iter().map(|place| (place, drawing.key(place))).collect();
-            left = line.draw(&drop.id, &drawn).await?.1;
+            left = match is_first {
+                true => line.draw(&drop.id, &drawn).await?.1,
+                false => line.draw_returned(&drop.id, &drawn).await?.1,
+            };
             gauge!("onsale_draw_left", "drop" => drop.id.to_string()).set(left as f64);
             if left == 0 {
                 return Ok(true);
@@ -251,5 +290,30 @@ impl Means {
             }
         }
         Ok(left > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{draw::Settings, drops};
+
+    #[tokio::test]
+    async fn a_lobby_that_redis_forgot_while_it_was_read_is_no_list() {
+        let world = shared::testing::world().await;
+        let (pool, line, id) = (&world.pool, Line::new(world.redis.clone()), DropId::parse("evening").unwrap());
+        sqlx::query("INSERT INTO drops (drop_id, rate_per_minute, seed) VALUES ('evening', 60, $1)")
+            .bind(&[7u8; 32][..])
+            .execute(pool)
+            .await
+            .unwrap();
+        let drop = drops::show(pool, &id).await.unwrap();
+        let means = Means { pool: pool.clone(), relays: Relays::new(&Settings::default()).unwrap() };
+        assert!(!means.freeze(&line, &drop, 1).await.unwrap(), "the line is lost");
+        line.create(&id, &drop.control(2)).await.unwrap();
+        assert!(!means.freeze(&line, &drop, 1).await.unwrap(), "it was lost and is there again");
+        assert_eq!(store::read(pool, &id).await.unwrap(), None);
+        assert!(means.freeze(&line, &drop, 2).await.unwrap());
+        assert!(store::read(pool, &id).await.unwrap().is_some());
     }
 }

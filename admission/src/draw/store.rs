@@ -57,24 +57,33 @@ pub(super) async fn list(pool: &PgPool, drop: &DropId) -> sqlx::Result<Vec<u8>> 
 
 /// The first list of a drop is its list for good.
 pub(super) async fn insert(pool: &PgPool, drop: &DropId, list: &[u8], root: &Hash) -> sqlx::Result<()> {
-    sqlx::query("INSERT INTO draws (drop_id, entrants, root) VALUES ($1, $2, $3) ON CONFLICT (drop_id) DO NOTHING")
-        .bind(drop.as_str())
-        .bind(list)
-        .bind(&root[..])
-        .execute(pool)
-        .await
-        .map(|_| ())
+    // the drop is locked against whoever is changing its times or its draw: from here on they find the list
+    sqlx::query(
+        "INSERT INTO draws (drop_id, entrants, root) \
+         SELECT drop_id, $2, $3 FROM drops WHERE drop_id = $1 FOR SHARE \
+         ON CONFLICT (drop_id) DO NOTHING",
+    )
+    .bind(drop.as_str())
+    .bind(list)
+    .bind(&root[..])
+    .execute(pool)
+    .await
+    .map(|_| ())
 }
 
-/// List and root had been shown at `at`; the round is the one the rules name then.
-pub(super) async fn set_frozen(pool: &PgPool, drop: &DropId, at: u64, round: Option<u64>) -> sqlx::Result<()> {
-    sqlx::query("UPDATE draws SET frozen_at = $2, round = $3 WHERE drop_id = $1 AND frozen_at IS NULL")
-        .bind(drop.as_str())
-        .bind(signed(at))
-        .bind(round.map(signed))
-        .execute(pool)
-        .await
-        .map(|_| ())
+/// List and root had been shown at `at`; with a beacon, the round is the one the rules name then. Whether there
+/// is one, the drop itself says: what a process remembers of it may be older than the last change.
+pub(super) async fn set_frozen(pool: &PgPool, drop: &DropId, at: u64, round: u64) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE draws SET frozen_at = $2, round = CASE drops.draw_source WHEN 'beacon' THEN $3::bigint END \
+           FROM drops WHERE draws.drop_id = $1 AND drops.drop_id = $1 AND frozen_at IS NULL",
+    )
+    .bind(drop.as_str())
+    .bind(signed(at))
+    .bind(signed(round))
+    .execute(pool)
+    .await
+    .map(|_| ())
 }
 
 pub(super) async fn set_seed(pool: &PgPool, drop: &DropId, seed: &Seed) -> sqlx::Result<()> {
@@ -160,11 +169,13 @@ mod tests {
     async fn the_first_list_round_and_seed_stay() {
         let world = shared::testing::world().await;
         let (pool, drop) = (&world.pool, DropId::parse("evening").unwrap());
-        sqlx::query("INSERT INTO drops (drop_id, rate_per_minute, seed) VALUES ('evening', 60, $1)")
-            .bind(&[7u8; 32][..])
-            .execute(pool)
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO drops (drop_id, rate_per_minute, seed, draw_source) VALUES ('evening', 60, $1, 'beacon')",
+        )
+        .bind(&[7u8; 32][..])
+        .execute(pool)
+        .await
+        .unwrap();
         assert_eq!(read(pool, &drop).await.unwrap(), None);
         let lists = [1u128, 2].map(|n| Tree::new(vec![Place::from_bytes(n.to_be_bytes())]));
         for tree in &lists {
@@ -173,8 +184,8 @@ mod tests {
         let seed = |byte| Seed { seed: [byte; 32], from: SeedFrom::Secret, signature: None, opens_at: 9 };
         set_seed(pool, &drop, &seed(1)).await.unwrap();
         assert_eq!(read(pool, &drop).await.unwrap().unwrap().seed, None, "no seed before the list was shown");
-        set_frozen(pool, &drop, 5, Some(123)).await.unwrap();
-        set_frozen(pool, &drop, 6, Some(124)).await.unwrap();
+        set_frozen(pool, &drop, 5, 123).await.unwrap();
+        set_frozen(pool, &drop, 6, 124).await.unwrap();
         set_drawn(pool, &drop, 7).await.unwrap();
         set_seed(pool, &drop, &seed(2)).await.unwrap();
         set_seed(pool, &drop, &seed(3)).await.unwrap();

@@ -135,6 +135,12 @@ pub(super) async fn insert_events(db: &mut PgConnection, id: &DropId, events: &[
     Ok(())
 }
 
+/// Whether the list of the draw is frozen; from here to the end of the transaction it is not frozen by others.
+pub(super) async fn has_list(db: &mut PgConnection, id: &DropId) -> sqlx::Result<bool> {
+    sqlx::query("SELECT FROM drops WHERE drop_id = $1 FOR NO KEY UPDATE").bind(id.as_str()).execute(&mut *db).await?;
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM draws WHERE drop_id = $1)").bind(id.as_str()).fetch_one(db).await
+}
+
 /// Writes settings and state over the version they were read at; false when it is no longer that one, or
 /// the drop has ended.
 pub(super) async fn store(db: &mut PgConnection, drop: &Drop) -> sqlx::Result<bool> {

@@ -4,7 +4,10 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use shared::lifecycle::Lifecycle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::ids::DropId;
 
@@ -15,11 +18,19 @@ const CALL_MAX: usize = 256;
 /// Requests that may wait; beyond it a caller is turned away (it answers 503 and may come again).
 const WAITING_MAX: usize = 65_536;
 
-/// How long a caller waits for the answer.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How long a request waits for its call. The call itself is answered or fails within 2 seconds, so nobody waits
+/// longer than 5. Looked at when the call's turn comes: a timer for each request would cost more than the queue.
+const WAIT_MAX: Duration = Duration::from_secs(3);
 
-enum Ask {
+struct Ask {
+    drop: DropId,
+    since: Instant,
+    what: What,
+}
+
+enum What {
     Join(Newcomer, Reply<(Held, Joined)>),
+    PutBack(Newcomer, Reply<(Held, Joined)>),
     Look(Asker, Reply<(Held, PlaceState)>),
 }
 
@@ -41,7 +52,7 @@ pub enum BatchError {
 /// Gathers joins and looks of this process.
 #[derive(Clone)]
 pub struct Batcher {
-    asks: mpsc::Sender<(DropId, Ask)>,
+    asks: mpsc::Sender<Ask>,
 }
 
 impl Batcher {
@@ -53,52 +64,80 @@ impl Batcher {
     }
 
     pub async fn join(&self, drop: &DropId, who: Newcomer) -> Result<(Arc<DropState>, (Held, Joined)), BatchError> {
-        self.ask(drop, |reply| Ask::Join(who, reply)).await
+        self.ask(drop, |reply| What::Join(who, reply)).await
+    }
+
+    /// See [`Line::put_back_held`].
+    pub async fn put_back(&self, drop: &DropId, who: Newcomer) -> Result<(Arc<DropState>, (Held, Joined)), BatchError> {
+        self.ask(drop, |reply| What::PutBack(who, reply)).await
     }
 
     pub async fn look(&self, drop: &DropId, asker: Asker) -> Result<(Arc<DropState>, (Held, PlaceState)), BatchError> {
-        self.ask(drop, |reply| Ask::Look(asker, reply)).await
+        self.ask(drop, |reply| What::Look(asker, reply)).await
     }
 
     async fn ask<T>(
         &self,
         drop: &DropId,
-        ask: impl FnOnce(oneshot::Sender<Result<T, BatchError>>) -> Ask,
+        what: impl FnOnce(oneshot::Sender<Result<T, BatchError>>) -> What,
     ) -> Result<T, BatchError> {
         let (reply, answer) = oneshot::channel();
-        self.asks.try_send((drop.clone(), ask(reply))).map_err(|_| BatchError::Full)?;
-        match tokio::time::timeout(ANSWER_MAX, answer).await {
-            Ok(Ok(answer)) => answer,
-            // too late for whoever waits, or the worker is gone
-            Ok(Err(_)) | Err(_) => Err(BatchError::Unavailable),
+        let ask = Ask { drop: drop.clone(), since: Instant::now(), what: what(reply) };
+        self.asks.try_send(ask).map_err(|_| BatchError::Full)?;
+        // an error here: the worker is gone
+        answer.await.unwrap_or(Err(BatchError::Unavailable))
+    }
+}
+
+/// What waits for one call, and who for its answer.
+struct Call<A, T> {
+    members: Vec<A>,
+    replies: Vec<Reply<T>>,
+    /// When the first of them came.
+    since: Instant,
+}
+
+impl<A, T> Call<A, T> {
+    fn new(since: Instant) -> Self {
+        Self { members: Vec::new(), replies: Vec::new(), since }
+    }
+
+    fn add(&mut self, member: A, reply: Reply<T>) {
+        self.members.push(member);
+        self.replies.push(reply);
+    }
+
+    /// Calls, unless it is too late for whoever waits.
+    async fn make(self, call: impl AsyncFnOnce(&[A]) -> Result<(DropState, Vec<T>), LineError>) {
+        if self.since.elapsed() > WAIT_MAX {
+            refuse(BatchError::Unavailable, self.replies);
+        } else {
+            hand_out(call(&self.members).await, self.replies);
         }
     }
 }
 
-async fn work(line: Line, mut waiting: mpsc::Receiver<(DropId, Ask)>) {
+async fn work(line: Line, mut waiting: mpsc::Receiver<Ask>) {
     let mut asks = Vec::with_capacity(CALL_MAX);
     while waiting.recv_many(&mut asks, CALL_MAX).await > 0 {
-        let mut joins: HashMap<DropId, (Vec<Newcomer>, Vec<_>)> = HashMap::new();
-        let mut looks: HashMap<DropId, (Vec<Asker>, Vec<_>)> = HashMap::new();
-        for (drop, ask) in asks.drain(..) {
-            match ask {
-                Ask::Join(who, reply) => {
-                    let (all, replies) = joins.entry(drop).or_default();
-                    all.push(who);
-                    replies.push(reply);
-                }
-                Ask::Look(asker, reply) => {
-                    let (all, replies) = looks.entry(drop).or_default();
-                    all.push(asker);
-                    replies.push(reply);
-                }
+        let mut joins: HashMap<DropId, Call<Newcomer, (Held, Joined)>> = HashMap::new();
+        let mut backs: HashMap<DropId, Call<Newcomer, (Held, Joined)>> = HashMap::new();
+        let mut looks: HashMap<DropId, Call<Asker, (Held, PlaceState)>> = HashMap::new();
+        for Ask { drop, since, what } in asks.drain(..) {
+            match what {
+                What::Join(who, reply) => joins.entry(drop).or_insert_with(|| Call::new(since)).add(who, reply),
+                What::PutBack(who, reply) => backs.entry(drop).or_insert_with(|| Call::new(since)).add(who, reply),
+                What::Look(asker, reply) => looks.entry(drop).or_insert_with(|| Call::new(since)).add(asker, reply),
             }
         }
-        for (drop, (who, replies)) in joins {
-            hand_out(line.join_held(&drop, &who).await, replies);
+        for (drop, call) in joins {
+            call.make(async |who| line.join_held(&drop, who).await).await;
         }
-        for (drop, (askers, replies)) in looks {
-            hand_out(line.look_held(&drop, &askers).await, replies);
+        for (drop, call) in backs {
+            call.make(async |who| line.put_back_held(&drop, who).await).await;
+        }
+        for (drop, call) in looks {
+            call.make(async |askers| line.look_held(&drop, askers).await).await;
         }
     }
 }
@@ -120,9 +159,34 @@ fn hand_out<T>(answer: Result<(DropState, Vec<T>), LineError>, replies: Vec<Repl
                     BatchError::Unavailable
                 }
             };
-            for reply in replies {
-                let _gone = reply.send(Err(told));
-            }
+            refuse(told, replies);
+        }
+    }
+}
+
+fn refuse<T>(error: BatchError, replies: Vec<Reply<T>>) {
+    for reply in replies {
+        let _gone = reply.send(Err(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waited_too_long_is_refused_and_not_called_for() {
+        for (waited, told) in [(Duration::ZERO, Ok(7)), (2 * WAIT_MAX, Err(BatchError::Unavailable))] {
+            let (reply, answer) = oneshot::channel();
+            let mut call = Call::new(Instant::now() - waited);
+            call.add((), reply);
+            let mut called = false;
+            call.make(async |members| {
+                called = true;
+                Ok((DropState::default(), members.iter().map(|()| 7).collect()))
+            })
+            .await;
+            assert_eq!((answer.await.unwrap().map(|(_, answer)| answer), called), (told, told.is_ok()));
         }
     }
 }

@@ -8,8 +8,13 @@ use super::{DropState, Line, LineError, answer, found, scripts};
 
 /// Bytes of the list in one command: a millisecond of Redis's time.
 const LIST_PART: usize = 1 << 20;
-/// The longest list: four million places.
-const LIST_MAX: usize = 64 << 20;
+/// The longest list in bytes, as long as a string of Redis: 33 million places.
+const LIST_MAX: usize = 512 << 20;
+/// How long parts of a list that nobody finished are kept, in seconds.
+const PARTS_KEPT_S: u64 = 600;
+
+/// The most places a draw has.
+pub const ENTRANTS_MAX: usize = LIST_MAX / 16;
 
 impl Line {
     /// Up to `count` places of the lobby.
@@ -43,10 +48,40 @@ impl Line {
     }
 
     /// Moves drawn places from the lobby into the line, once the drop is open; at most 1,000 a call. With the
-    /// state of the drop and how many are left in the lobby; of none, it only looks.
+    /// state of the drop and how many are left in the lobby: once that is none, everybody looks.
     pub async fn draw(&self, drop: &DropId, drawn: &[(Place, OrderKey)]) -> Result<(DropState, u64), LineError> {
+        self.move_drawn(drop, "all", drawn).await
+    }
+
+    /// [`Line::draw`] of places that came back to a draw that is done: nobody else need look.
+    pub async fn draw_returned(
+        &self,
+        drop: &DropId,
+        drawn: &[(Place, OrderKey)],
+    ) -> Result<(DropState, u64), LineError> {
+        self.move_drawn(drop, "each", drawn).await
+    }
+
+    /// The state of the drop and how many are in the lobby.
+    pub async fn undrawn(&self, drop: &DropId) -> Result<(DropState, u64), LineError> {
+        self.move_drawn(drop, "nobody", &[]).await
+    }
+
+    /// Has everybody look once the drop is open, if nobody was told of this opening yet: who stood in the lobby
+    /// or behind it stands elsewhere now, and nothing else has happened to their places.
+    pub async fn tell_open(&self, drop: &DropId) -> Result<(), LineError> {
+        self.move_drawn(drop, "opened", &[]).await.map(|_| ())
+    }
+
+    async fn move_drawn(
+        &self,
+        drop: &DropId,
+        who_looks: &str,
+        drawn: &[(Place, OrderKey)],
+    ) -> Result<(DropState, u64), LineError> {
         let (state, mut parts) = self
             .run(&scripts::DRAW, drop, |call| {
+                call.arg(who_looks);
                 for (place, key) in drawn {
                     call.arg(place.to_string()).arg(key.0);
                 }
@@ -62,13 +97,29 @@ impl Line {
         found(call.invoke_async(&mut self.redis.clone()).await?)
     }
 
-    /// Shows the frozen list, part by part; writing the same list twice changes nothing.
+    /// Shows the frozen list, whole or not at all: it is put together part by part beside the old one, so that
+    /// neither a loss of Redis on the way nor another process leaves one with a hole.
     pub async fn show_list(&self, drop: &DropId, list: &[u8]) -> Result<(), LineError> {
         let key = self.key(drop, "entrants");
-        for (part, at) in list.chunks(LIST_PART).zip((0isize..).step_by(LIST_PART)) {
-            let _length: u64 = self.redis.clone().setrange(&key, at, part).await?;
+        if list.is_empty() {
+            return Ok(self.redis.clone().del(key).await?);
         }
-        Ok(())
+        let parts = format!("{key}:{}", shared::encoding::hex(&shared::encoding::random::<8>()));
+        let mut length = 0;
+        for part in list.chunks(LIST_PART) {
+            let (now, _): (usize, u8) = redis::pipe()
+                .append(&parts, part)
+                .expire(&parts, PARTS_KEPT_S.cast_signed())
+                .query_async(&mut self.redis.clone())
+                .await?;
+            length = now;
+        }
+        if length != list.len() {
+            return Err(LineError::Restoring); // Redis forgot some of it meanwhile
+        }
+        let mut rename = redis::pipe();
+        rename.atomic().rename(&parts, &key).ignore().persist(&key).ignore();
+        Ok(rename.exec_async(&mut self.redis.clone()).await?)
     }
 
     /// Bytes of the frozen list that are shown.

@@ -139,20 +139,41 @@ impl Line {
         Ok(())
     }
 
-    /// Lets fans in again, in a new epoch among `fields`; for `regather_us` nobody is called or granted.
-    pub async fn reopen(&self, drop: &DropId, regather_us: u64, fields: &[(&str, String)]) -> Result<(), LineError> {
+    /// Begins to put a line back that will reopen in `epoch`.
+    ///
+    /// # Errors
+    /// [`LineError::Restoring`] when there is nothing to restore (any more).
+    pub async fn begin_restore(&self, drop: &DropId, epoch: u64) -> Result<(), LineError> {
         let mut call = self.invocation(&scripts::CONTROL, drop);
-        call.arg("reopen").arg(regather_us);
+        call.arg("restore").arg(epoch);
+        found(call.invoke_async(&mut self.redis.clone()).await?)
+    }
+
+    /// Lets fans in again, in a new epoch; for `regather_us` nobody is called or granted.
+    ///
+    /// # Errors
+    /// [`LineError::Restoring`] when Redis lost the line once more since [`Line::begin_restore`] of this epoch, so
+    /// that what was put back may be missing, or when another process reopened it.
+    pub async fn reopen(
+        &self,
+        drop: &DropId,
+        epoch: u64,
+        regather_us: u64,
+        fields: &[(&str, String)],
+    ) -> Result<(), LineError> {
+        let mut call = self.invocation(&scripts::CONTROL, drop);
+        call.arg("reopen").arg(epoch).arg(regather_us);
         for (field, value) in fields {
             call.arg(*field).arg(value);
         }
         found(call.invoke_async(&mut self.redis.clone()).await?)
     }
 
-    /// Removes all of a line but its control: who asks is still told that the drop has ended.
+    /// Removes all of a line but its control, face and list: who asks is still told that the drop has ended, and
+    /// how its order was drawn.
     pub async fn sweep(&self, drop: &DropId) -> Result<(), LineError> {
-        let all = keys::all(&self.prefix, drop);
-        let (_control, rest) = all.split_first().ok_or(LineError::Shape("keys"))?;
+        let kept = ["control", "face", "entrants"].map(|name| self.key(drop, name));
+        let rest: Vec<String> = keys::all(&self.prefix, drop).into_iter().filter(|key| !kept.contains(key)).collect();
         let mut redis = self.redis.clone();
         let () = redis.unlink(rest).await?;
         // nobody looks after it any more, so another run of Redis must be nothing to it

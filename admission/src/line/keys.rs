@@ -1,6 +1,7 @@
 //! Every Redis key of a drop's line, with its shape. All carry the hash tag `{drop}`, so that a
 //! script may touch them together on a cluster. Nothing here expires by itself; a
-//! day after its end the keeper removes a drop's line, all but the control, which says that it ended.
+//! day after its end the keeper removes a drop's line, all but the control, which says that it ended, and `face` and `entrants`: a draw
+//! can be checked as long as somebody has a pass.
 //!
 //! | key | type | holds |
 //! |---|---|---|
@@ -20,7 +21,7 @@
 //! | `codes` | hash | code that moves a place → `place:generation:until:account` (µs); `@place` → its code |
 //! | `mails` | hash | place → sealed address to write to when it is called |
 //! | `face` | hash | `draw`, `brand` (JSON), read with the pivots; `logo`, `logo_type` |
-//! | `entrants` | string | the frozen list of the draw: places of 16 bytes, ascending |
+//! | `entrants` | string | the frozen list of the draw: places of 16 bytes, ascending; `entrants:…` one that is being written, for ten minutes at most |
 
 use crate::ids::DropId;
 

@@ -65,8 +65,8 @@ impl Line {
     }
 
     /// What became of `places`.
-    pub async fn mails(&self, drop: &DropId, places: &[Place]) -> Result<Vec<Asked>, LineError> {
-        let (_, mut parts) = self
+    pub async fn mails(&self, drop: &DropId, places: &[Place]) -> Result<(DropState, Vec<Asked>), LineError> {
+        let (state, mut parts) = self
             .run(&scripts::MAILS, drop, |call| {
                 call.arg("read");
                 for place in places {
@@ -75,7 +75,7 @@ impl Line {
             })
             .await?;
         let _cursor: String = answer::next(&mut parts, "cursor")?;
-        asked(&answer::next::<Vec<String>>(&mut parts, "mails")?)
+        Ok((state, asked(&answer::next::<Vec<String>>(&mut parts, "mails")?)?))
     }
 
     /// Some of all who asked, and the cursor to go on with (`None`: that was all of them). Begins at 0. One may be

@@ -1,11 +1,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::rows::{self, Turn};
 use crate::{
-    drops::Drop,
+    drops::{Drop, State},
     ids::{DropId, Place},
     line::{Asked, Change, Fate, Line, LineError},
     marks::MarksError,
@@ -87,8 +87,14 @@ impl Mails {
             self.look_at_all(line, drop).await?;
         } else {
             let changed: Vec<_> = changed.into_iter().collect();
+            // most of those who are called asked for nothing: a line without wishes costs no writing
+            let has_wishes = !changed.is_empty() && rows::has_wishes(&self.pool, drop).await?;
             for places in changed.chunks(LOOK_MAX) {
-                self.look_after(line, drop, line.mails(drop, places).await?).await?;
+                let (_, mut asked) = line.mails(drop, places).await?;
+                if !has_wishes {
+                    asked.retain(|asked| asked.sealed.is_some());
+                }
+                self.look_after(line, drop, asked).await?;
             }
         }
         if let Some(last_change) = last {
@@ -97,9 +103,9 @@ impl Mails {
         Ok(())
     }
 
-    /// Forgets who asked in drops that have ended; `live` are the others.
-    pub async fn forget_ended(&mut self, line: &Line, live: &[Drop]) -> Result<(), MailsError> {
-        let is_live = |id: &DropId| live.iter().any(|drop| drop.id == *id);
+    /// Forgets who asked in drops that have ended: all but those of `known` that have not.
+    pub async fn forget_ended(&mut self, line: &Line, known: &[Drop]) -> Result<(), MailsError> {
+        let is_live = |id: &DropId| known.iter().any(|drop| drop.id == *id && drop.state != State::Ended);
         if self.began && self.seen.keys().all(is_live) {
             return Ok(());
         }
@@ -123,11 +129,12 @@ impl Mails {
         }
         let mut after = None;
         loop {
-            let wishes = rows::waiting(&self.pool, drop, after, LOOK_MAX as i64).await?;
+            let wishes = rows::waiting(&mut *self.pool.acquire().await?, drop, after, LOOK_MAX as i64).await?;
             let places: Vec<_> = wishes.into_iter().map(|(place, _)| place).collect();
             let Some(last) = places.last() else { return Ok(()) };
             after = Some(*last);
-            self.look_after(line, drop, line.mails(drop, &places).await?).await?;
+            let (_, asked) = line.mails(drop, &places).await?;
+            self.look_after(line, drop, asked).await?;
         }
     }
 
@@ -160,10 +167,10 @@ impl Mails {
 }
 
 /// Puts the wishes of those who wait back into a line that is being restored.
-pub(crate) async fn put_back(pool: &PgPool, line: &Line, drop: &DropId) -> Result<(), MarksError> {
+pub(crate) async fn put_back(db: &mut PgConnection, line: &Line, drop: &DropId) -> Result<(), MarksError> {
     let mut after = None;
     loop {
-        let wishes = rows::waiting(pool, drop, after, LOOK_MAX as i64).await?;
+        let wishes = rows::waiting(&mut *db, drop, after, LOOK_MAX as i64).await?;
         let Some((last, _)) = wishes.last() else { return Ok(()) };
         after = Some(*last);
         line.restore_mails(drop, &wishes).await?;

@@ -62,20 +62,28 @@ pub(super) async fn forget(db: &mut PgConnection, drop: &DropId, places: &[Place
     Ok(())
 }
 
-/// Drops that have ended with wishes left.
+/// Whether anybody who waits in this drop asked for a mail.
+pub(super) async fn has_wishes(pool: &PgPool, drop: &DropId) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM turn_mails WHERE drop_id = $1 AND deadline IS NULL)")
+        .bind(drop.as_str())
+        .fetch_one(pool)
+        .await
+}
+
+/// Drops that have ended with addresses left.
 pub(super) async fn ended(pool: &PgPool) -> sqlx::Result<Vec<DropId>> {
     let ids: Vec<String> = sqlx::query_scalar(
         "SELECT drop_id FROM drops d WHERE state = 'ended' \
-            AND EXISTS (SELECT FROM turn_mails t WHERE t.drop_id = d.drop_id AND deadline IS NULL)",
+            AND EXISTS (SELECT FROM turn_mails t WHERE t.drop_id = d.drop_id AND sealed IS NOT NULL)",
     )
     .fetch_all(pool)
     .await?;
     Ok(ids.iter().filter_map(|id| DropId::parse(id)).collect())
 }
 
-/// Nobody of this drop is called any more.
+/// Nobody of this drop is called any more, nor may those who were still claim: who is not written to yet never is.
 pub(super) async fn forget_all(pool: &PgPool, drop: &DropId) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM turn_mails WHERE drop_id = $1 AND deadline IS NULL")
+    sqlx::query("DELETE FROM turn_mails WHERE drop_id = $1 AND sealed IS NOT NULL")
         .bind(drop.as_str())
         .execute(pool)
         .await?;
@@ -84,7 +92,7 @@ pub(super) async fn forget_all(pool: &PgPool, drop: &DropId) -> sqlx::Result<()>
 
 /// The wishes of places that wait, `limit` of those behind `after`, in order of place.
 pub(crate) async fn waiting(
-    pool: &PgPool,
+    db: &mut PgConnection,
     drop: &DropId,
     after: Option<Place>,
     limit: i64,
@@ -96,7 +104,7 @@ pub(crate) async fn waiting(
     .bind(drop.as_str())
     .bind(after.map(|place| place.to_string()).unwrap_or_default())
     .bind(limit)
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     let unreadable = || sqlx::Error::Decode(format!("turn_mails of {drop} is unreadable").into());
     rows.into_iter().map(|(place, sealed)| Ok((Place::parse(&place).ok_or_else(unreadable)?, sealed))).collect()

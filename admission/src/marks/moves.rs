@@ -1,8 +1,8 @@
 //! Moved places in Postgres: who holds one must not be forgotten with Redis, or two devices would have it.
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
-use super::{MarksError, RESTORED_AT_ONCE};
+use super::{MarksError, RESTORED_AT_ONCE, rows};
 use crate::{
     ids::{DropId, Place},
     line::{KEPT_AT_ONCE, Line, Marks, Move},
@@ -14,7 +14,7 @@ pub(super) async fn keep(pool: &PgPool, line: &Line, drop: &DropId, marks: &Mark
     for _ in 0..moved.div_ceil(KEPT_AT_ONCE as u64) {
         let (epoch, last, moves) = line.unwritten_moves(drop).await?;
         if !moves.is_empty() {
-            write(pool, drop, &moves).await?;
+            write(pool, drop, epoch, &moves).await?;
         }
         line.moves_written(drop, epoch, last).await?;
     }
@@ -22,14 +22,25 @@ pub(super) async fn keep(pool: &PgPool, line: &Line, drop: &DropId, marks: &Mark
 }
 
 /// Tells a line that is being restored who holds what.
-pub(super) async fn put_back(pool: &PgPool, line: &Line, drop: &DropId) -> Result<(), MarksError> {
-    for some in all(pool, drop).await?.chunks(RESTORED_AT_ONCE) {
+pub(super) async fn put_back(lock: &mut PgConnection, line: &Line, drop: &DropId) -> Result<(), MarksError> {
+    for some in all(lock, drop).await?.chunks(RESTORED_AT_ONCE) {
         line.restore_moves(drop, some).await?;
+        rows::still_locked(lock).await?;
     }
     Ok(())
 }
 
-async fn write(pool: &PgPool, drop: &DropId, moves: &[Move]) -> sqlx::Result<()> {
+/// Nothing of an epoch that was restored meanwhile: Redis may have given the same generation to somebody else.
+async fn write(pool: &PgPool, drop: &DropId, epoch: u64, moves: &[Move]) -> Result<(), MarksError> {
+    let mut tx = pool.begin().await?;
+    if !rows::try_share(&mut tx, drop).await? || !rows::is_latest(&mut tx, drop, epoch).await? {
+        return Err(MarksError::Overtaken);
+    }
+    insert(&mut tx, drop, moves).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn insert(db: &mut PgConnection, drop: &DropId, moves: &[Move]) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO line_moves (drop_id, place, generation, own, visitor_hash) \
          SELECT $1, * FROM unnest($2::text[], $3::int[], $4::text[], $5::bytea[]) ON CONFLICT DO NOTHING",
@@ -39,17 +50,17 @@ async fn write(pool: &PgPool, drop: &DropId, moves: &[Move]) -> sqlx::Result<()>
     .bind(moves.iter().map(|one| i32::try_from(one.generation).unwrap_or(i32::MAX)).collect::<Vec<_>>())
     .bind(moves.iter().map(|one| one.own.to_string()).collect::<Vec<_>>())
     .bind(moves.iter().map(|one| one.visitor_hash.as_slice()).collect::<Vec<_>>())
-    .execute(pool)
+    .execute(db)
     .await?;
     Ok(())
 }
 
-async fn all(pool: &PgPool, drop: &DropId) -> sqlx::Result<Vec<Move>> {
+async fn all(db: &mut PgConnection, drop: &DropId) -> sqlx::Result<Vec<Move>> {
     let rows: Vec<(String, i32, String, Vec<u8>)> = sqlx::query_as(
         "SELECT place, generation, own, visitor_hash FROM line_moves WHERE drop_id = $1 ORDER BY place, generation",
     )
     .bind(drop.as_str())
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     let unreadable = || sqlx::Error::Decode(format!("line_moves of {drop} is unreadable").into());
     rows.into_iter()

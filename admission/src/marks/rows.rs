@@ -32,13 +32,36 @@ struct Row {
     reason: Option<String>,
 }
 
-/// Keeps other processes from restoring the same line until `db`'s transaction ends.
-pub(super) async fn lock(db: &mut PgConnection, drop: &DropId) -> sqlx::Result<()> {
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('line ' || $1, 0))")
+/// Keeps other processes from restoring the same line, and from writing what they read of it before, until `db`'s
+/// transaction ends; `false` when one of them is at it.
+pub(super) async fn try_lock(db: &mut PgConnection, drop: &DropId) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtextextended('line ' || $1, 0))")
         .bind(drop.as_str())
-        .execute(db)
-        .await?;
+        .fetch_one(db)
+        .await
+}
+
+/// Keeps all processes from restoring the line until `db`'s transaction ends; `false` when one is at it.
+pub(super) async fn try_share(db: &mut PgConnection, drop: &DropId) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT pg_try_advisory_xact_lock_shared(hashtextextended('line ' || $1, 0))")
+        .bind(drop.as_str())
+        .fetch_one(db)
+        .await
+}
+
+/// Fails when `db`'s transaction, and any lock with it, has ended; keeps it from ending for silence.
+pub(super) async fn still_locked(db: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("SELECT 1").execute(db).await?;
     Ok(())
+}
+
+/// Whether `epoch` of a line is its last.
+pub(super) async fn is_latest(db: &mut PgConnection, drop: &DropId, epoch: u64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT NOT EXISTS (SELECT FROM line_marks WHERE drop_id = $1 AND epoch > $2)")
+        .bind(drop.as_str())
+        .bind(signed(epoch))
+        .fetch_one(db)
+        .await
 }
 
 pub(super) async fn read(pool: &PgPool, drop: &DropId) -> sqlx::Result<Option<Mark>> {
@@ -50,9 +73,9 @@ pub(super) async fn read(pool: &PgPool, drop: &DropId) -> sqlx::Result<Option<Ma
     .await
 }
 
-/// An older epoch never replaces a newer one, marks only grow within one.
-pub(super) async fn write(db: &mut PgConnection, drop: &DropId, mark: &Mark) -> sqlx::Result<()> {
-    sqlx::query(
+/// An older epoch never replaces a newer one, marks only grow within one. `false` when there is a newer one.
+pub(super) async fn write(db: &mut PgConnection, drop: &DropId, mark: &Mark) -> sqlx::Result<bool> {
+    let written = sqlx::query(
         "INSERT INTO line_marks (drop_id, epoch, last_key, highest_called, ended_seq, granted_seq, carried) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (drop_id) DO UPDATE SET epoch = $2, last_key = GREATEST(line_marks.last_key, $3), \
@@ -70,7 +93,7 @@ pub(super) async fn write(db: &mut PgConnection, drop: &DropId, mark: &Mark) -> 
     .bind(&mark.carried)
     .execute(db)
     .await?;
-    Ok(())
+    Ok(written.rows_affected() > 0)
 }
 
 /// A place ends once; only that it was given up may come later.
@@ -110,23 +133,23 @@ pub(super) async fn write_grants(db: &mut PgConnection, drop: &DropId, grants: &
 }
 
 /// Every place that has ended, in the order of the ends.
-pub(super) async fn ended(pool: &PgPool, drop: &DropId) -> sqlx::Result<Vec<(Place, Trace)>> {
+pub(super) async fn ended(db: &mut PgConnection, drop: &DropId) -> sqlx::Result<Vec<(Place, Trace)>> {
     let rows = sqlx::query_as::<_, Row>(
         "SELECT place, order_key, 0::bigint AS called_at, granted_at, 0::bigint AS session_ends, given_up, reason \
            FROM ended_places WHERE drop_id = $1 ORDER BY ended_at, place",
     );
-    read_traces(rows.bind(drop.as_str()).fetch_all(pool).await?)
+    read_traces(rows.bind(drop.as_str()).fetch_all(db).await?)
 }
 
 /// Every place that was admitted and has not ended.
-pub(super) async fn inside(pool: &PgPool, drop: &DropId) -> sqlx::Result<Vec<(Place, Trace)>> {
+pub(super) async fn inside(db: &mut PgConnection, drop: &DropId) -> sqlx::Result<Vec<(Place, Trace)>> {
     let rows = sqlx::query_as::<_, Row>(
         "SELECT place, order_key, called_at, granted_at, session_ends, false AS given_up, NULL AS reason \
            FROM line_grants g WHERE drop_id = $1 \
             AND NOT EXISTS (SELECT FROM ended_places e WHERE e.drop_id = g.drop_id AND e.place = g.place) \
           ORDER BY granted_at, place",
     );
-    read_traces(rows.bind(drop.as_str()).fetch_all(pool).await?)
+    read_traces(rows.bind(drop.as_str()).fetch_all(db).await?)
 }
 
 /// Drops that ended more than a day ago and whose line has not been removed from Redis; a few at a time.

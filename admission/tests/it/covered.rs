@@ -57,7 +57,11 @@ async fn covered_grants_nobody_and_lapses_nobody() {
     assert!(matches!(claimed, PlaceState::Claiming { .. }), "the claim is taken, and waits: {claimed:?}");
     let PlaceState::Called { deadline: moved, .. } = s.look(0).await else { panic!("a covered drop lapsed a fan") };
     assert!(moved > deadline);
-    assert!(matches!(s.look(2).await, PlaceState::Admitted { .. }), "sessions stand still with the rest");
+    assert_eq!(
+        s.line.ended(&s.drop, place(2)).await.unwrap(),
+        Some(EndReason::SessionOver),
+        "who has them cannot stay"
+    );
     report(&s, 4, 5).await;
     while !matches!(s.look(1).await, PlaceState::Admitted { .. }) {
         s.line.release(&s.drop, pace::level(RATE.into(), 0)).await.unwrap();
@@ -91,7 +95,7 @@ async fn sold_out_is_the_last_word_after_covered() {
     report(&s, 5, 5).await;
     report(&s, 0, 10).await;
     let told = state(&s).await;
-    assert_eq!((told.sold_out, told.covered, told.paused_at, told.word()), (true, false, None, "sold_out"));
+    assert_eq!((told.sold_out, told.covered, told.word()), (true, false, "sold_out"));
     assert_eq!(calls(&s).await, 0);
 }
 
@@ -113,10 +117,59 @@ async fn sessions_end_in_an_ended_drop_whatever_had_paused_it() {
     s.admit(1).await;
     report(&s, 5, 5).await;
     s.order(Phase::Ended, &[]).await;
-    // booking reports nothing of an ended drop
+    // a report that was under way when it ended
+    report(&s, 5, 5).await;
     s.line.watch_booking(&s.drop, 0, "silent").await.unwrap();
     assert_eq!(paused(&s).await, None);
     while s.line.ended(&s.drop, place(1)).await.unwrap() != Some(EndReason::SessionOver) {
         s.line.release(&s.drop, pace::level(RATE.into(), 0)).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn who_was_called_when_the_last_ticket_was_sold_has_the_rest_of_the_turn_when_one_comes_back() {
+    let s = stage(RATE, &[("claim_us", "200000"), ("grace_us", "0"), ("session_us", "300000")]).await;
+    s.join_many(0..2).await;
+    s.admit(1).await;
+    let PlaceState::Called { .. } = s.look(0).await else { panic!("called") };
+    report(&s, 0, 10).await;
+    let (sold_out, looked) = s.line.look(&s.drop, &[place(0), place(1)]).await.unwrap();
+    let PlaceState::Admitted { session_ends, .. } = looked[1] else { panic!("inside: {:?}", looked[1]) };
+    while s.line.release(&s.drop, pace::level(RATE.into(), 0)).await.unwrap().0.now < sold_out.now + 600_000 {}
+    let PlaceState::Called { .. } = s.look(0).await else { panic!("a turn passed while there was nothing to buy") };
+    assert_eq!(s.line.ended(&s.drop, place(1)).await.unwrap(), Some(EndReason::SessionOver), "{session_ends}");
+    report(&s, 0, 9).await;
+    assert_eq!(paused(&s).await, None);
+    while !matches!(s.line.claim(&s.drop, place(0)).await.unwrap().1, PlaceState::Admitted { .. }) {}
+}
+
+#[tokio::test]
+async fn sessions_stand_still_in_an_operators_pause_and_run_on_when_it_turns_into_covered() {
+    let s = stage(RATE, &[("session_us", "400000")]).await;
+    s.join(0).await;
+    s.admit(0).await;
+    s.pause("a minute").await;
+    report(&s, 5, 5).await;
+    let PlaceState::Admitted { session_ends, .. } = s.look(0).await else { panic!("inside") };
+    while s.line.release(&s.drop, pace::level(RATE.into(), 0)).await.unwrap().0.now < session_ends + 200_000 {}
+    let (now, looked) = s.line.look(&s.drop, &[place(0)]).await.unwrap();
+    let PlaceState::Admitted { session_ends, .. } = looked[0] else { panic!("a pause ended a session") };
+    s.resume().await;
+    let PlaceState::Admitted { session_ends: after, .. } = s.look(0).await else { panic!("inside") };
+    assert!(after >= session_ends && after < session_ends + 200_000, "{after} {session_ends} {}", now.now);
+    while s.line.ended(&s.drop, place(0)).await.unwrap().is_none() {
+        assert!(s.line.release(&s.drop, pace::level(RATE.into(), 0)).await.unwrap().0.now < after + 2_000_000);
+    }
+}
+
+#[tokio::test]
+async fn a_covered_drop_that_has_not_opened_is_not_paused() {
+    let s = stage(RATE, &[("opens_at", super::line::NEVER)]).await;
+    report(&s, 5, 5).await;
+    assert_eq!((state(&s).await.covered, paused(&s).await), (true, None));
+    s.order(Phase::Going, &[("opens_at", super::line::OPEN_LONG_AGO)]).await;
+    s.join(0).await;
+    assert_eq!(calls(&s).await, 0, "nor is anybody called before booking reports again");
+    report(&s, 5, 5).await;
+    assert_eq!(paused(&s).await.as_deref(), Some("covered"));
 }

@@ -9,7 +9,7 @@ use admission::{
     draw::{Drawer, Outcome, Proof, Relays, Settings, Stage, Verdict, beacon::Chain, drawn_key, order, verify},
     drops::{self, DrawSource, Drop, DropError, NewDrop},
     ids::{DropId, OrderKey, Place},
-    line::{Joined, Line, Newcomer, Order, Phase, PlaceState},
+    line::{Change, Joined, Line, Newcomer, Order, Phase, PlaceState},
     marks::Keeper,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -105,6 +105,14 @@ impl Hall {
         let list = self.line.list(&self.drop.id).await.unwrap();
         let verdict = verify(&proof, Some(&list), chain);
         (proof, verdict)
+    }
+
+    async fn last_change(&self) -> String {
+        self.line.watch(&self.drop.id, None, false).await.unwrap().1.last_change
+    }
+
+    async fn changes_since(&self, last: &str) -> Vec<Change> {
+        self.line.watch(&self.drop.id, Some(last), false).await.unwrap().1.changes
     }
 
     /// The whole line, first to last.
@@ -221,4 +229,92 @@ async fn a_list_that_is_still_open_closes_with_an_opening_by_hand() {
     let opened = drops::open(&hall.world.pool, &hall.line, &hall.drop.id, now, "cli").await.unwrap();
     assert_eq!(opened.lobby_closes_at, None);
     assert_eq!(hall.line.look(&hall.drop.id, &[]).await.unwrap().0.lobby_closes_at, None);
+}
+
+#[tokio::test]
+async fn a_frozen_list_binds_source_and_times_whatever_the_clock_here_says() {
+    let mut hall = hall(DrawSource::Beacon).await;
+    let (pool, id) = (hall.world.pool.clone(), hall.drop.id.clone());
+    let opens_at = hall.drop.settings.opens_at.unwrap();
+    let (closes_at, opens_at_us) = hall.times(Some(-1), 3_600).await;
+    hall.draw(&Settings::default()).await;
+    assert_eq!(hall.proof().await.state, Stage::Closed);
+    // by this clock there is time left
+    let before = opens_at - SignedDuration::from_secs(41);
+    for refused in [
+        drops::Changes { opens_at: Some(Some(opens_at + SignedDuration::from_secs(60))), ..drops::Changes::default() },
+        drops::Changes { draw_source: Some(DrawSource::Commit), ..drops::Changes::default() },
+    ] {
+        let answer = drops::change(&pool, &hall.line, &id, &refused, before, "cli").await;
+        assert!(matches!(answer, Err(DropError::ListClosed)), "{answer:?}");
+    }
+    // and a change that was stored just before the list was frozen comes too late for the line
+    hall.tell(0, in_us(7_200)).await;
+    let state = hall.line.look(&id, &[]).await.unwrap().0;
+    assert_eq!((state.lobby_closes_at, state.opens_at), (closes_at, Some(opens_at_us)));
+    let opened = drops::open(&pool, &hall.line, &id, before, "cli").await.unwrap();
+    assert_eq!(opened.lobby_closes_at, hall.drop.lobby_closes_at, "the list stays closed");
+}
+
+#[tokio::test]
+async fn the_round_follows_the_drop_as_it_is_stored_not_as_a_process_remembers_it() {
+    let mut hall = hall(DrawSource::Commit).await;
+    hall.join(0..3).await;
+    hall.times(Some(-1), 3_600).await;
+    sqlx::query("UPDATE drops SET draw_source = 'beacon'").execute(&hall.world.pool).await.unwrap();
+    hall.draw(&Settings::default()).await;
+    let round: Option<i64> = sqlx::query_scalar("SELECT round FROM draws").fetch_one(&hall.world.pool).await.unwrap();
+    assert!(round.is_some());
+}
+
+#[tokio::test]
+async fn an_opening_whose_draw_waits_is_told_once() {
+    let mut hall = hall(DrawSource::Beacon).await;
+    hall.join(0..10).await;
+    let settings = beacon::settings(&[], 600);
+    let last = hall.last_change().await;
+    hall.times(None, 0).await;
+    for _ in 0..2 {
+        hall.draw(&settings).await;
+    }
+    assert_eq!(hall.look(3).await, PlaceState::Drawing);
+    let told = hall.changes_since(&last).await;
+    assert_eq!(told.iter().filter(|change| **change == Change::Gap).count(), 1, "{told:?}");
+}
+
+#[tokio::test]
+async fn who_stands_behind_an_empty_lobby_hears_of_the_opening() {
+    let mut hall = hall(DrawSource::Beacon).await;
+    let (closes_at, _) = hall.times(Some(-1), 30).await;
+    hall.join(0..1).await;
+    hall.draw(&Settings::default()).await;
+    let last = hall.last_change().await;
+    hall.tell(closes_at.unwrap(), in_us(0)).await;
+    hall.draw(&Settings::default()).await;
+    assert!(matches!(hall.look(0).await, PlaceState::Waiting { rank: 0, .. }));
+    assert!(hall.changes_since(&last).await.contains(&Change::Gap));
+}
+
+#[tokio::test]
+async fn a_list_is_shown_whole_or_not_at_all() {
+    let hall = hall(DrawSource::Commit).await;
+    let list: Vec<u8> = (0..400_000u128).flat_map(u128::to_be_bytes).collect();
+    let id = &hall.drop.id;
+    let mut show = std::pin::pin!(hall.line.show_list(id, &list));
+    loop {
+        let look = async { hall.line.list_length(id).await.unwrap() };
+        let (shown, length) = tokio::select! {
+            biased;
+            shown = &mut show => (Some(shown), 0),
+            length = look => (None, length),
+        };
+        if let Some(shown) = shown {
+            shown.unwrap();
+            break;
+        }
+        assert!(length == 0 || length == list.len() as u64, "{length}");
+    }
+    assert!(hall.line.list(id).await.unwrap() == list);
+    hall.line.show_list(id, &list).await.unwrap();
+    assert_eq!(hall.line.list_length(id).await.unwrap(), list.len() as u64, "twice is once");
 }

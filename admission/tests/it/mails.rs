@@ -1,7 +1,9 @@
 //! Who asked to be written to when their place is called: from Redis to Postgres, and through a loss of Redis.
 
+use std::time::Duration;
+
 use admission::{
-    drops::{self, Drop, NewDrop, Settings},
+    drops::{self, Drop, NewDrop, Settings, State},
     ids::{DropId, Place},
     line::{EndReason, Held, Kept, Line, Newcomer, Receipt},
     mails::Mails,
@@ -96,14 +98,34 @@ async fn a_wish_is_kept_changed_and_withdrawn_and_due_when_the_place_is_called()
 #[tokio::test]
 async fn nobodys_address_outlives_the_drop() {
     let mut s = stage().await;
-    s.join(1, None).await;
-    s.ask(1, Some(&[1])).await;
+    for n in 1..=2 {
+        s.join(n, None).await;
+        s.ask(n, Some(&[n as u8])).await;
+    }
+    s.follow().await;
+    s.line.release(&s.drop.id, pace::Level { expected_claims: 1, reaction_us: 1_000_000, when_full: 1 }).await.unwrap();
     s.follow().await;
     s.mails.forget_ended(&s.line, std::slice::from_ref(&s.drop)).await.unwrap();
-    assert_eq!((s.in_redis().await, s.rows().await.len()), (1, 1));
-    sqlx::query("UPDATE drops SET state = 'ended'").execute(&s.world.pool).await.unwrap();
-    s.mails.forget_ended(&s.line, &[]).await.unwrap();
+    assert_eq!((s.in_redis().await, s.rows().await.len()), (1, 2), "one waits, one is called");
+    // a drop that has ended is among those known for another day
+    let ended = drops::end(&s.world.pool, &s.line, &s.drop.id, "cli").await.unwrap();
+    assert_eq!(ended.state, State::Ended);
+    let known = drops::live(&s.world.pool).await.unwrap();
+    assert!(known.iter().any(|drop| drop.id == ended.id));
+    s.mails.forget_ended(&s.line, &[ended]).await.unwrap();
     assert_eq!((s.in_redis().await, s.rows().await.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_line_nobody_asked_mails_in_costs_no_writing() {
+    let mut s = stage().await;
+    s.join(1, None).await;
+    s.follow().await;
+    let mut tx = s.world.pool.begin().await.unwrap();
+    // reading goes on under this lock, writing does not
+    sqlx::query("LOCK TABLE turn_mails IN EXCLUSIVE MODE").execute(&mut *tx).await.unwrap();
+    s.line.release(&s.drop.id, pace::level(60, 0)).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), s.follow()).await.expect("nothing is written");
 }
 
 #[tokio::test]

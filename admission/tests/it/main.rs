@@ -5,6 +5,7 @@ mod api;
 mod brand;
 mod covered;
 mod draw;
+mod joins;
 mod line;
 mod mails;
 mod marks;

@@ -1,5 +1,7 @@
 //! What fans keep when Redis dies in mid-queue: emptied, started again, or back without its last second.
 
+mod restore;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use admission::{
@@ -101,6 +103,10 @@ impl Sale {
             state = Some(told);
         }
         (state.unwrap(), joined)
+    }
+
+    async fn epoch_of_marks(&self) -> i64 {
+        sqlx::query_scalar("SELECT epoch FROM line_marks").fetch_one(&self.world.pool).await.unwrap()
     }
 
     async fn look(&self, n: u128) -> PlaceState {
@@ -403,6 +409,7 @@ async fn two_processes_restore_a_line_once() {
     one.unwrap();
     two.unwrap();
     assert_eq!(s.line.look(&s.id, &[]).await.unwrap().0.epoch, before + 1);
+    assert_eq!(s.epoch_of_marks().await.unsigned_abs(), before + 1, "Postgres knows no later one");
 }
 
 #[tokio::test]
@@ -410,13 +417,17 @@ async fn the_line_of_a_drop_that_ended_yesterday_is_removed_and_its_end_is_still
     let mut s = sale(0, |_| ()).await;
     s.join(&[newcomer(0), newcomer(1)]).await;
     s.line.end_place(&s.id, place(0), EndReason::Left).await.unwrap();
+    s.line.show_draw(&s.id, "{}", 1, false).await.unwrap();
+    s.line.show_list(&s.id, &[7; 16]).await.unwrap();
     drops::end(&s.world.pool, &s.line, &s.id, "cli").await.unwrap();
     s.keeper.sweep(&s.line).await.unwrap();
     assert!(matches!(s.look(1).await, PlaceState::Waiting { .. }), "not yet");
     sqlx::query("UPDATE drops SET updated_at = now() - interval '25 hours'").execute(&s.world.pool).await.unwrap();
     s.keeper.sweep(&s.line).await.unwrap();
-    let keys: Vec<String> = redis::AsyncCommands::keys(&mut s.redis, "onsale:*").await.unwrap();
-    assert_eq!(keys, ["onsale:{evening}:control"]);
+    let mut keys: Vec<String> = redis::AsyncCommands::keys(&mut s.redis, "onsale:*").await.unwrap();
+    keys.sort();
+    let kept = ["control", "entrants", "face"].map(|name| format!("onsale:{{evening}}:{name}"));
+    assert_eq!(keys, kept, "that it ended, and how its order was drawn");
     let ends: i64 = sqlx::query_scalar("SELECT count(*) FROM ended_places").fetch_one(&s.world.pool).await.unwrap();
     assert_eq!(ends, 1, "what had not been written was written first");
     s.start_again(None).await;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use shared::lifecycle::{Job, Lifecycle};
 
-use super::{expiry, outbox, poller, purge, stock};
+use super::outbox::{self, Queue};
+use super::{expiry, poller, purge, stock};
 use crate::app::App;
 use crate::notify::turn;
 use crate::seats::projection;
@@ -21,7 +22,8 @@ pub(crate) fn spawn(app: &App, lifecycle: &Lifecycle) {
     let settings = &app.settings;
     let jobs = [
         ("expiry", ms(settings.expiry_poll_ms), Task::Expiry),
-        ("outbox", ms(settings.outbox_poll_ms), Task::Outbox),
+        ("outbox", ms(settings.outbox_poll_ms), Task::Outbox(Queue::Deeds)),
+        ("mails", ms(settings.outbox_poll_ms), Task::Outbox(Queue::Mails)),
         ("payment poller", ms(settings.payment_poll_ms), Task::Poller),
         ("stock", ms(settings.stock_report_ms), Task::Stock),
         ("seat hint", PROJECTION_PERIOD, Task::Projection),
@@ -35,7 +37,7 @@ pub(crate) fn spawn(app: &App, lifecycle: &Lifecycle) {
 
 enum Task {
     Expiry,
-    Outbox,
+    Outbox(Queue),
     Poller,
     Stock,
     Projection,
@@ -52,7 +54,7 @@ impl Job for Repeated {
     async fn do_once(&mut self) -> anyhow::Result<()> {
         match self.task {
             Task::Expiry => expiry::do_once(&self.app).await,
-            Task::Outbox => outbox::drain(&self.app).await,
+            Task::Outbox(queue) => outbox::drain(&self.app, queue).await,
             Task::Poller => poller::do_once(&self.app).await,
             Task::Stock => stock::do_once(&self.app).await,
             Task::Projection => projection::do_once(&self.app).await,

@@ -1,7 +1,8 @@
 //! What must happen after a commit: written by that commit, done at least once, each kind idempotent.
 //!
 //! A job is leased by timestamp, so a worker that dies gives it back by itself; any number of workers in
-//! any number of processes share the table.
+//! any number of processes share the table. Mails have a queue of their own, so that a mail server that hangs holds
+//! up neither money nor the slots of a line.
 
 mod capture;
 mod end_place;
@@ -48,6 +49,15 @@ pub enum Job {
     RefusalMail { booking_id: Uuid },
     /// Somebody in a line is called, and asked to be told.
     TurnMail { drop_id: String, place: String },
+}
+
+/// What is worked on together, and waits for nothing of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// Money and slots.
+    Deeds,
+    /// Whatever waits for a mail server.
+    Mails,
 }
 
 /// Written with the decision it follows from; its id.
@@ -106,16 +116,16 @@ impl Leased {
 }
 
 /// Does what is due; how many jobs that were.
-pub async fn do_once(app: &App) -> anyhow::Result<usize> {
-    let due = lease_due(&app.pool, app.clock.now()).await?;
+pub async fn do_once(app: &App, queue: Queue) -> anyhow::Result<usize> {
+    let due = lease_due(&app.pool, queue, app.clock.now()).await?;
     let count = due.len();
     futures_util::stream::iter(due).for_each_concurrent(None, async |leased| work(app, leased).await).await;
     Ok(count)
 }
 
 /// Batch after batch until nothing is due, so that a rush does not wait for the next tick.
-pub(crate) async fn drain(app: &App) -> anyhow::Result<()> {
-    while do_once(app).await? > 0 {}
+pub(crate) async fn drain(app: &App, queue: Queue) -> anyhow::Result<()> {
+    while do_once(app, queue).await? > 0 {}
     Ok(())
 }
 
@@ -172,13 +182,24 @@ async fn perform(app: &App, leased: &Leased) -> anyhow::Result<()> {
     }
 }
 
-async fn lease_due(db: impl PgExecutor<'_>, now: Timestamp) -> anyhow::Result<Vec<Leased>> {
-    Ok(sqlx::query_as(
-        "UPDATE outbox SET attempts = attempts + 1, run_at = $2 WHERE outbox_id IN (
-             SELECT outbox_id FROM outbox WHERE done_at IS NULL AND run_at <= $1
-             ORDER BY run_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-         RETURNING outbox_id, kind, body, attempts",
-    )
+/// The statement, for a queue's kinds: a literal condition, because an index stands on it.
+macro_rules! lease {
+    ($kinds:literal) => {
+        concat!(
+            "UPDATE outbox SET attempts = attempts + 1, run_at = $2 WHERE outbox_id IN (
+                 SELECT outbox_id FROM outbox WHERE done_at IS NULL AND run_at <= $1 AND ",
+            $kinds,
+            " ORDER BY run_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+             RETURNING outbox_id, kind, body, attempts"
+        )
+    };
+}
+
+async fn lease_due(db: impl PgExecutor<'_>, queue: Queue, now: Timestamp) -> anyhow::Result<Vec<Leased>> {
+    Ok(sqlx::query_as(match queue {
+        Queue::Deeds => lease!("kind NOT LIKE '%-mail'"),
+        Queue::Mails => lease!("kind LIKE '%-mail'"),
+    })
     .bind(now.to_sqlx())
     .bind(now.saturating_add(LEASE)?.to_sqlx())
     .bind(BATCH_MAX)

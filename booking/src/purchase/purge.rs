@@ -25,7 +25,14 @@ pub async fn do_once(app: &App) -> anyhow::Result<()> {
 
 /// Turns written for; the address went with the mail.
 async fn turn_mails(db: impl PgExecutor<'_>, before: Timestamp) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM turn_mails WHERE queued_at < $1").bind(before.to_sqlx()).execute(db).await?;
+    sqlx::query(
+        "DELETE FROM turn_mails WHERE (drop_id, place) IN (
+             SELECT drop_id, place FROM turn_mails WHERE queued_at < $1 LIMIT $2)",
+    )
+    .bind(before.to_sqlx())
+    .bind(ROWS_MAX)
+    .execute(db)
+    .await?;
     Ok(())
 }
 

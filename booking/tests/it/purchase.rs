@@ -16,6 +16,7 @@ mod stock;
 use std::time::Duration;
 
 use admission::ids::{Place, VisitorSecret};
+use booking::purchase::outbox::{self, Queue};
 use serde_json::{Value, json};
 use shared::encoding;
 use shared::lifecycle::Lifecycle;
@@ -164,7 +165,11 @@ async fn authorise_in_browser(fixture: &Fixture, booking: &Answer, payment_metho
 /// Does what the outbox holds until it rests.
 async fn drain_outbox(fixture: &Fixture) {
     for _ in 0..10 {
-        if booking::purchase::outbox::do_once(&fixture.app).await.expect("the outbox") == 0 {
+        let mut jobs = 0;
+        for queue in [Queue::Deeds, Queue::Mails] {
+            jobs += outbox::do_once(&fixture.app, queue).await.expect("the outbox");
+        }
+        if jobs == 0 {
             return;
         }
     }

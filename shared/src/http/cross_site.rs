@@ -11,15 +11,7 @@
 //! `Sec-Fetch-Site` is the browser's own verdict and settles it. Browsers that do not send
 //! it, and all of them over plain HTTP, send an `Origin` with every write.
 
-use std::sync::Arc;
-
 use ::http::{HeaderMap, Method, Request, StatusCode, Uri, header};
-use axum::{
-    body::Body,
-    extract::State,
-    middleware::Next,
-    response::{IntoResponse as _, Response},
-};
 
 use super::cookies;
 use crate::{problem::Problem, server};
@@ -29,17 +21,12 @@ const COOKIES: &str = "__Host-onsale-";
 /// What the names of our headers begin with.
 const HEADERS: &str = "onsale-";
 
-pub(super) async fn guard(
-    State(settings): State<Arc<server::Settings>>,
-    request: Request<Body>,
-    next: Next,
-) -> Response {
-    if is_allowed(request.method(), request.uri(), request.headers(), &settings) {
-        return next.run(request).await;
+pub(super) fn guard<B>(request: &Request<B>, settings: &server::Settings) -> Result<(), Problem> {
+    if is_allowed(request.method(), request.uri(), request.headers(), settings) {
+        return Ok(());
     }
-    Problem::new(StatusCode::FORBIDDEN, "cross-site", "The request comes from another site")
-        .detail("A browser's writes need Sec-Fetch-Site: same-origin or an Origin equal to this one.")
-        .into_response()
+    Err(Problem::new(StatusCode::FORBIDDEN, "cross-site", "The request comes from another site")
+        .detail("A browser's writes need Sec-Fetch-Site: same-origin or an Origin equal to this one."))
 }
 
 fn is_allowed(method: &Method, uri: &Uri, headers: &HeaderMap, settings: &server::Settings) -> bool {

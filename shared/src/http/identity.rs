@@ -1,14 +1,9 @@
 //! Names for a request: its id, and the client it came from.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use ::http::{HeaderName, HeaderValue, Request};
-use axum::{
-    body::Body,
-    extract::{ConnectInfo, State},
-    middleware::Next,
-    response::{IntoResponse as _, Response},
-};
+use ::http::{HeaderName, HeaderValue, Request, Response};
+use axum::extract::ConnectInfo;
 
 use crate::{
     client_address::{self, is_trusted},
@@ -24,31 +19,39 @@ const LENGTH_MAX: usize = 64;
 
 /// What the request is called in logs, here and at the proxy before us.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub(super) struct RequestId(HeaderValue);
 
-pub(super) async fn identify(
-    State(settings): State<Arc<server::Settings>>,
-    mut request: Request<Body>,
-    next: Next,
-) -> Response {
-    let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() else {
-        return Problem::internal(anyhow::anyhow!("the router is not served by server::serve")).into_response();
-    };
-    let trusted = &settings.trusted_proxies;
-    let given = request.headers().get(HEADER).filter(|_| is_trusted(peer.ip(), trusted)).and_then(usable);
-    let id = given.unwrap_or_else(|| hex(&random::<16>()));
-    let client = client_address::find(peer.ip(), request.headers(), trusted);
-    let header = HeaderValue::from_str(&id).expect("letters, digits and - _ . only");
-    request.extensions_mut().insert(client);
-    request.extensions_mut().insert(RequestId(id));
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(HEADER, header);
-    response
+impl RequestId {
+    /// The id: letters, digits and `-`, `_`, `.` only.
+    pub(super) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
 }
 
-fn usable(value: &HeaderValue) -> Option<String> {
-    let id = value.to_str().ok()?;
-    let fine = (1..=LENGTH_MAX).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-    fine.then(|| id.to_owned())
+/// What to call the request; the client's address is put into it for everything inside.
+pub(super) fn identify<B>(request: &mut Request<B>, settings: &server::Settings) -> Result<RequestId, Problem> {
+    let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() else {
+        return Err(Problem::internal(anyhow::anyhow!("the router is not served by server::serve")));
+    };
+    let trusted = &settings.trusted_proxies;
+    let given = request.headers().get(HEADER).filter(|_| is_trusted(peer.ip(), trusted)).filter(|id| is_usable(id));
+    let id = RequestId(given.cloned().unwrap_or_else(new_id));
+    let client = client_address::find(peer.ip(), request.headers(), trusted);
+    request.extensions_mut().insert(client);
+    Ok(id)
+}
+
+/// Tells the client what its request was called.
+pub(super) fn name<B>(response: &mut Response<B>, id: &RequestId) {
+    response.headers_mut().insert(HEADER, id.0.clone());
+}
+
+fn new_id() -> HeaderValue {
+    HeaderValue::try_from(hex(&random::<16>())).expect("hexadecimal digits")
+}
+
+fn is_usable(value: &HeaderValue) -> bool {
+    let id = value.as_bytes();
+    (1..=LENGTH_MAX).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }

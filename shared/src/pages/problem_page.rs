@@ -2,12 +2,7 @@
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, header};
 use askama::Template;
-use axum::{
-    body::Body,
-    extract::State,
-    middleware::Next,
-    response::{Html, IntoResponse as _, Response},
-};
+use axum::response::{Html, IntoResponse as _, Response};
 
 use super::{Site, render};
 use crate::problem::Problem;
@@ -23,29 +18,34 @@ struct Page<'a> {
     retry_after_s: Option<u64>,
 }
 
-/// Middleware: answers problems to a browser's navigation as pages, with the same status and headers.
-pub(crate) async fn for_people(State(site): State<Site>, request: Request<Body>, next: Next) -> Response {
-    let is_person = navigates(request.headers());
-    let may_repeat = request.method() == Method::GET;
-    let response = next.run(request).await;
-    if !is_person {
-        return response;
+/// What a browser's navigation is answered instead of a problem document: a page, with the same status and headers.
+pub(crate) struct ProblemPage {
+    may_repeat: bool,
+}
+
+impl ProblemPage {
+    /// `None` where the answer is for a program.
+    pub(crate) fn asked_for<B>(request: &Request<B>) -> Option<Self> {
+        navigates(request.headers()).then(|| Self { may_repeat: request.method() == Method::GET })
     }
-    let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
-    let page = Page {
-        site,
-        status: problem.status().as_u16(),
-        title: problem.title(),
-        // some details only say the title again
-        detail: problem.told_detail().filter(|detail| !detail.eq_ignore_ascii_case(problem.title())),
-        retry_after_s: problem.waits_s().filter(|_| may_repeat),
-    };
-    let Ok(html) = render(&page) else { return response };
-    let (mut parts, _) = response.into_parts();
-    parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let body = Html(html).into_response().into_body();
-    Response::from_parts(parts, body)
+
+    pub(crate) fn instead_of(&self, response: Response, site: &Site) -> Response {
+        let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
+        let page = Page {
+            site: site.clone(),
+            status: problem.status().as_u16(),
+            title: problem.title(),
+            // some details only say the title again
+            detail: problem.told_detail().filter(|detail| !detail.eq_ignore_ascii_case(problem.title())),
+            retry_after_s: problem.waits_s().filter(|_| self.may_repeat),
+        };
+        let Ok(html) = render(&page) else { return response };
+        let (mut parts, _) = response.into_parts();
+        parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        let body = Html(html).into_response().into_body();
+        Response::from_parts(parts, body)
+    }
 }
 
 /// Whether a browser is about to show the answer (Fetch Metadata, or an old browser's `Accept`).

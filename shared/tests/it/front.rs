@@ -26,6 +26,7 @@ fn router() -> Router {
         .route("/away", get(async || Problem::unavailable(anyhow::anyhow!("row 7 is on fire"))))
         .route("/panic", get(async || -> &'static str { panic!("expected by this test") }))
         .route("/long", get(async || "long ".repeat(1000)))
+        .route("/short", get(async || "short ".repeat(150)))
         .route(
             "/events",
             get(async || {
@@ -186,6 +187,7 @@ async fn pages_are_compressed_and_event_streams_never() {
         request.send().await.unwrap().headers().get("content-encoding").cloned()
     };
     assert!(ask("/long").await.is_some());
+    assert_eq!(ask("/short").await, None, "it fits one packet as it is");
     assert_eq!(ask("/events").await, None);
 }
 

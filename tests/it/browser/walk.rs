@@ -176,8 +176,8 @@ impl Walk {
         look.at(tab, "waiting: left", &[]).await;
         self.sale.steer(&["end", "a-matinee"]).await;
         tab.press("[data-face=left] button[name=do][value=again]").await;
-        tab.goto("/queue/a-matinee").await;
-        look.at(tab, "waiting: ended", &["409", "410"]).await;
+        tab.read("This on-sale has ended").await;
+        look.at(tab, "waiting: refused after the end", &["409"]).await;
 
         self.sale.open("a-night", &self.night, &[]).await;
         let inside = self.sale.fill("a-night").await;

@@ -20,6 +20,10 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// It could not be measured: another exit code than that of a bound missed.
 const NOT_MEASURED: u8 = 3;
 

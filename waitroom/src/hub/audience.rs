@@ -20,6 +20,8 @@ pub(super) struct Audience {
     pub(super) crowd: Arc<Crowd>,
     /// The newest that is known of the drop.
     pub(super) state: DropState,
+    /// Grows with every change of the state; from 1.
+    pub(super) version: u32,
     pub(super) tick: Arc<Tick>,
     /// The operators' latest word, ready to be sent, and its digest.
     pub(super) notice: Option<(u64, Frame)>,
@@ -28,8 +30,8 @@ pub(super) struct Audience {
     pub(super) sweep: usize,
     /// The sweep is also over a pause that ended.
     pub(super) resumed: bool,
-    /// Whose look failed; the next tick tries again.
-    pub(super) stale: Vec<Ref>,
+    /// Whose look failed, and whether it was urgent; the next tick tries again.
+    pub(super) stale: Vec<(Ref, bool)>,
     /// Looks to ask for: of whom something happened to, and of everybody.
     pub(super) urgent: Vec<Ask>,
     pub(super) calm: Vec<Ask>,
@@ -51,6 +53,7 @@ impl Audience {
             drop,
             crowd,
             state: tick.drop.clone(),
+            version: 1,
             tick,
             notice: None,
             members: Vec::new(),
@@ -74,6 +77,7 @@ impl Audience {
         let changed = self.state != *state || was_regathering != state.regathering();
         let rate = self.state.rate_per_minute != state.rate_per_minute;
         if changed {
+            self.version += 1;
             let before = std::mem::replace(&mut self.state, state.clone());
             self.resumed |= stands_still(&before) && !stands_still(state);
             self.sweep = self.members.len();

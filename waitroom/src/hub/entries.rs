@@ -23,6 +23,8 @@ pub(super) struct Entry {
     /// What of a frame could not be written.
     pub(super) rest: Option<Box<Rest>>,
     pub(super) looking: Looking,
+    /// The number of the latest look.
+    pub(super) asked: u32,
     /// The next stream of the same place.
     next: u32,
     _seat: Seat,
@@ -34,12 +36,16 @@ pub(super) struct Rest {
     pub(super) written: usize,
 }
 
-/// Whether a look at its place is under way.
+/// Whether a look at its place is under way, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Looking {
     No,
-    Yes,
-    /// And something happened since.
+    /// With everybody; one that is urgent does not wait for it.
+    Calm,
+    Urgent,
+    /// By an automatic claim.
+    Claim,
+    /// An urgent one, and something happened since.
     Again,
 }
 
@@ -61,6 +67,7 @@ impl Entry {
             blocked: None,
             rest: None,
             looking: Looking::No,
+            asked: 0,
             next: NONE,
             _seat: seat,
         }
@@ -114,15 +121,15 @@ impl Entries {
     pub(super) fn insert(&mut self, entry: Entry) -> u32 {
         let Ref { index, .. } = self.next_reference();
         self.free.pop();
-        let place = entry.stream.place();
+        let place = entry.stream.listens_for();
         self.slots[index as usize].entry = Some(entry);
-        self.hang(index, place);
+        self.rehang(index, None, place);
         index
     }
 
     pub(super) fn remove(&mut self, index: u32) -> Option<Entry> {
-        let place = self.get_mut(index)?.stream.place();
-        self.unhang(index, &place);
+        let place = self.get_mut(index)?.stream.listens_for();
+        self.rehang(index, place, None);
         let slot = self.slots.get_mut(index as usize)?;
         let entry = slot.entry.take()?;
         slot.serial = slot.serial.wrapping_add(1);
@@ -131,9 +138,14 @@ impl Entries {
     }
 
     /// Listens for the place it has now, and no longer for the one it had.
-    pub(super) fn rehang(&mut self, index: u32, before: &Place, now: Place) {
-        if *before != now {
-            self.unhang(index, before);
+    pub(super) fn rehang(&mut self, index: u32, before: Option<Place>, now: Option<Place>) {
+        if before == now {
+            return;
+        }
+        if let Some(before) = before {
+            self.unhang(index, &before);
+        }
+        if let Some(now) = now {
             self.hang(index, now);
         }
     }
@@ -182,5 +194,16 @@ impl Entries {
 
     fn of_chain(&self, first: u32) -> impl Iterator<Item = u32> + use<'_> {
         std::iter::successors(Some(first), |&at| self.slots.get(at as usize)?.next())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the half KiB that a stream may cost, with what is kept by place and of the time it is due.
+    #[test]
+    fn a_stream_is_held_in_few_bytes() {
+        assert!(size_of::<Slot>() <= 320, "{} bytes", size_of::<Slot>());
     }
 }

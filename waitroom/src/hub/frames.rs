@@ -41,6 +41,7 @@ impl Kind {
 }
 
 /// `<epoch>.<tick>.<shown>`: what a browser sends back when it returns.
+#[derive(Clone, Copy)]
 pub(super) struct Id {
     pub(super) epoch: u64,
     pub(super) tick: u64,
@@ -82,13 +83,6 @@ impl Frame {
     /// Puts `last` after the chunk; the payload is as it was.
     pub(super) fn end_with(&mut self, last: &[u8]) {
         self.bytes.extend_from_slice(last);
-    }
-
-    /// A frame made elsewhere.
-    pub(super) fn copy(&mut self, frame: &Self) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(&frame.bytes);
-        self.length = frame.length;
     }
 
     /// Text that is already an event stream's.

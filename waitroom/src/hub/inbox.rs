@@ -34,12 +34,19 @@ impl Ref {
     }
 }
 
+/// A question about a stream's place. Only the answer to the stream's latest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) stream: Ref,
+    pub(super) number: u32,
+}
+
 pub(super) enum Message {
     Arrived(Box<Arrival>),
     News(Box<News>),
     Looked(Box<Looked>),
     /// These could not be looked at.
-    Unanswered(Vec<Ref>),
+    Unanswered(Vec<Asked>),
     /// A body has room again, or is gone.
     Touched(Ref),
     /// The process stops, or nobody can bring streams any more.
@@ -75,7 +82,7 @@ impl News {
 pub(super) struct Looked {
     pub(super) drop: DropId,
     pub(super) state: DropState,
-    pub(super) answers: Vec<(Ref, Held, PlaceState)>,
+    pub(super) answers: Vec<(Asked, Held, PlaceState)>,
 }
 
 pub(super) struct Inbox {

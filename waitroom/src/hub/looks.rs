@@ -1,6 +1,6 @@
 //! Looks at the line for the hub: places are asked for together, a command for a few hundred of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use admission::{
     ids::DropId,
@@ -10,18 +10,19 @@ use futures_util::{StreamExt as _, stream};
 use shared::lifecycle::Lifecycle;
 use tokio::sync::mpsc;
 
-use super::inbox::{Inbox, Looked, Message, Ref};
+use super::inbox::{Asked, Inbox, Looked, Message};
 
 /// Places of one call: at some 5 µs each, the longest a script keeps Redis to itself is a millisecond or two.
 const CALL_MAX: usize = 256;
-/// Between two calls when everybody is looked at, so that joins and claims get their turn.
+/// Between two calls for who came or for everybody, so that joins and claims get their turn, and arrivals gather.
 const CALM_PAUSE: Duration = Duration::from_millis(20);
 /// Automatic claims under way at a time.
 const CLAIMS_MAX: usize = 32;
 
-/// Whose place is asked for. A stream has one such question at a time, which bounds all of them.
+/// Whose place is asked for. A stream has two such questions under way at most, a calm one and one that is urgent,
+/// which bounds all of them.
 pub(super) struct Ask {
-    pub(super) stream: Ref,
+    pub(super) asked: Asked,
     pub(super) asker: Asker,
     /// What they had when it was last looked at.
     pub(super) held: Held,
@@ -55,7 +56,7 @@ impl Looks {
         let _ending = self.urgent.send((drop.clone(), asks));
     }
 
-    /// Of everybody, a few hundred at a time.
+    /// Of who came and of everybody, a few hundred at a time.
     pub(super) fn calm(&self, drop: &DropId, asks: Vec<Ask>) {
         let _ending = self.calm.send((drop.clone(), asks));
     }
@@ -71,20 +72,37 @@ async fn look_for(
     mut asks: mpsc::UnboundedReceiver<(DropId, Vec<Ask>)>,
     pause: Duration,
 ) {
-    while let Some((drop, asks)) = asks.recv().await {
-        for asks in asks.chunks(CALL_MAX) {
-            inbox.push(match look(&line, &drop, asks).await {
-                Ok((state, places)) => {
-                    let answers =
-                        asks.iter().zip(places).map(|(ask, (held, place))| (ask.stream, held, place)).collect();
-                    Message::Looked(Box::new(Looked { drop: drop.clone(), state, answers }))
+    let mut noted = Vec::new();
+    // what was noted while a call was under way goes together into the next
+    while asks.recv_many(&mut noted, usize::MAX).await > 0 {
+        for (drop, asks) in by_drop(noted.drain(..)) {
+            for asks in asks.chunks(CALL_MAX) {
+                inbox.push(answer(&line, &drop, asks).await);
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
                 }
-                Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, %drop, "looking again");
-                    Message::Unanswered(asks.iter().map(|ask| ask.stream).collect())
-                }
-            });
-            tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+fn by_drop(noted: impl Iterator<Item = (DropId, Vec<Ask>)>) -> BTreeMap<DropId, Vec<Ask>> {
+    let mut asks: BTreeMap<DropId, Vec<Ask>> = BTreeMap::new();
+    for (drop, mut more) in noted {
+        asks.entry(drop).or_default().append(&mut more);
+    }
+    asks
+}
+
+async fn answer(line: &Line, drop: &DropId, asks: &[Ask]) -> Message {
+    match look(line, drop, asks).await {
+        Ok((state, places)) => {
+            let answers = asks.iter().zip(places).map(|(ask, (held, place))| (ask.asked, held, place)).collect();
+            Message::Looked(Box::new(Looked { drop: drop.clone(), state, answers }))
+        }
+        Err(error) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, %drop, "looking again");
+            Message::Unanswered(asks.iter().map(|ask| ask.asked).collect())
         }
     }
 }
@@ -106,7 +124,7 @@ async fn look(line: &Line, drop: &DropId, asks: &[Ask]) -> Result<(DropState, Ve
     if newcomers.is_empty() {
         return Ok((state, places));
     }
-    let (state, joined) = line.join_held(drop, &newcomers).await?;
+    let (state, joined) = line.put_back_held(drop, &newcomers).await?;
     for (i, (held, joined)) in lost.into_iter().zip(joined) {
         if let Joined::New(place) | Joined::Known(place) = joined {
             places[i] = (held, place);
@@ -120,11 +138,11 @@ async fn claim_for(line: Line, inbox: Arc<Inbox>, mut asks: mpsc::UnboundedRecei
     asks.for_each_concurrent(CLAIMS_MAX, async |(drop, ask)| {
         inbox.push(match line.claim_held(&drop, &ask.held, &ask.asker).await {
             Ok((state, held, place)) => {
-                Message::Looked(Box::new(Looked { drop, state, answers: vec![(ask.stream, held, place)] }))
+                Message::Looked(Box::new(Looked { drop, state, answers: vec![(ask.asked, held, place)] }))
             }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, %drop, "automatic claim");
-                Message::Unanswered(vec![ask.stream])
+                Message::Unanswered(vec![ask.asked])
             }
         });
     })

@@ -76,7 +76,7 @@ impl Room {
 }
 
 impl Seat {
-    /// Counts it as one of `place`.
+    /// Counts it as one of `place`: the fan's own, which nobody else has, whatever was moved to them.
     pub(crate) fn of(mut self, place: Place) -> Result<Self, Why> {
         if !add(&mut self.room.taken().places, place, PER_PLACE_MAX) {
             return Err(Why::Place);
@@ -99,9 +99,10 @@ impl Drop for Seat {
 }
 
 fn add<K: Hash + Eq>(counts: &mut HashMap<K, u32>, key: K, max: u32) -> bool {
-    let count = counts.entry(key).or_default();
-    let fits = *count < max;
-    *count += u32::from(fits);
+    let fits = counts.get(&key).copied().unwrap_or(0) < max;
+    if fits {
+        *counts.entry(key).or_default() += 1;
+    }
     fits
 }
 

@@ -18,8 +18,8 @@ use shared::sse;
 use super::{
     Why,
     audience::Audience,
-    frames::{Frame, Id, Kind},
-    inbox::Ref,
+    frames::{Frame, Id, Kind, LAST_CHUNK},
+    inbox::Asked,
     looks::Ask,
 };
 use crate::{
@@ -46,11 +46,13 @@ pub(crate) struct Stream {
     epoch: u64,
     /// The position shown last, from 1; 0 when none was.
     shown: u64,
-    /// The rate the estimate was told at.
-    rate_told: u64,
+    /// A digest of what was told with the position: estimate and the rate behind it, tickets left, chance.
+    outlook_told: u64,
     /// Digests of what was told of the drop's own state, and of the notice.
     face_told: u64,
     notice_told: u64,
+    /// The version of the drop's state that `face_told` was last compared with.
+    face_version: u32,
     first_estimate: Option<First>,
     auto_claim: bool,
     owes: Owes,
@@ -83,6 +85,8 @@ pub(super) struct News {
     pub(super) called_at: Option<u64>,
     /// How the first interval turned out, said once.
     pub(super) outcome: Option<Outcome>,
+    /// Nothing happened to the place.
+    pub(super) same: bool,
 }
 
 #[derive(Serialize)]
@@ -111,9 +115,10 @@ impl Stream {
             state: place,
             epoch: drop.epoch,
             shown: shown.unwrap_or(0),
-            rate_told: drop.rate_per_minute,
+            outlook_told: 0,
             face_told: 0,
             notice_told: 0,
+            face_version: 0,
             first_estimate: None,
             auto_claim,
             owes: Owes::default(),
@@ -125,18 +130,18 @@ impl Stream {
         Ok(stream)
     }
 
-    /// The place it listens for.
-    pub(super) fn place(&self) -> Place {
-        self.held.place
+    /// The place it listens for: none once it is on another device, whose fan it does not concern.
+    pub(super) fn listens_for(&self) -> Option<Place> {
+        (self.state != PlaceState::Moved).then_some(self.held.place)
     }
 
     /// The question how its place stands.
-    pub(super) fn ask(&self, stream: Ref) -> Ask {
+    pub(super) fn ask(&self, asked: Asked) -> Ask {
         let asker = Asker { own: self.own, visitor_hash: self.visitor.hash() };
         let Held { place, generation, .. } = self.held;
         let in_line = !matches!(self.state, PlaceState::Unknown | PlaceState::Ended { .. } | PlaceState::Moved);
         let receipt = Receipt { place, key: self.state.key(), epoch: self.epoch, generation };
-        Ask { stream, asker, held: self.held, receipt: in_line.then_some(receipt) }
+        Ask { asked, asker, held: self.held, receipt: in_line.then_some(receipt) }
     }
 
     pub(super) fn epoch(&self) -> u64 {
@@ -156,8 +161,8 @@ impl Stream {
         matches!(self.state, PlaceState::Called { .. } | PlaceState::Admitted { .. } | PlaceState::Lapsed { .. })
     }
 
-    pub(super) fn wants_claim(&self) -> bool {
-        self.auto_claim && matches!(self.state, PlaceState::Called { .. } | PlaceState::Lapsed { .. })
+    pub(super) fn wants_claim(&self, drop: &DropState) -> bool {
+        self.auto_claim && !drop.ended && matches!(self.state, PlaceState::Called { .. } | PlaceState::Lapsed { .. })
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -195,9 +200,9 @@ impl Stream {
         self.done
     }
 
-    /// The place as it stands.
-    pub(super) fn looked(&mut self, drop: &DropState, (held, place): (Held, PlaceState)) -> News {
-        self.awaits_look = false;
+    /// The place as it stands, or stood when it is to be looked at again.
+    pub(super) fn looked(&mut self, drop: &DropState, (held, place): (Held, PlaceState), again: bool) -> News {
+        self.awaits_look &= again;
         let place = match place {
             // Redis lost the word of it
             PlaceState::Unknown if self.state == PlaceState::Moved => PlaceState::Moved,
@@ -225,21 +230,23 @@ impl Stream {
             _ => None,
         };
         let outcome = self.first_estimate.take_if(|_| waited && called).map(|first| first.outcome(drop.now));
-        News { called_at, outcome }
+        News { called_at, outcome, same: is_same(&before, &place) }
     }
 
-    /// The next thing to say, put into `frame`; `None` when there is nothing.
+    /// The next thing to say, put into `frame` unless it is the audience's notice; `None` when there is nothing.
     pub(super) fn next(&mut self, audience: &Audience, renderer: &Renderer, frame: &mut Frame) -> Option<Kind> {
         if let Some(why) = self.leaving {
             self.done = true;
             frame.text(&sse::bye_text(why.word(), why.return_after_s()));
+            frame.end_with(LAST_CHUNK);
             return Some(Kind::Bye);
         }
         if self.awaits_look || self.epoch != audience.state.epoch {
             return self.heartbeat(frame); // no document may mix two epochs
         }
         let owes_place = std::mem::take(&mut self.owes.place);
-        if owes_place || face(&audience.state, &self.state) != self.face_told {
+        let same_drop = std::mem::replace(&mut self.face_version, audience.version) == audience.version;
+        if owes_place || !same_drop && face(&audience.state, &self.state) != self.face_told {
             let kind = match self.state {
                 PlaceState::Called { .. } if owes_place => Kind::Called,
                 PlaceState::Admitted { .. } if owes_place => Kind::Admitted,
@@ -254,11 +261,10 @@ impl Stream {
                 }
             }
         }
-        if let Some((digest, notice)) = &audience.notice
+        if let Some((digest, _)) = &audience.notice
             && *digest != self.notice_told
         {
             self.notice_told = *digest;
-            frame.copy(notice);
             return Some(Kind::Notice);
         }
         if std::mem::take(&mut self.owes.position) && self.position(audience, frame) {
@@ -269,7 +275,8 @@ impl Stream {
 
     fn heartbeat(&mut self, frame: &mut Frame) -> Option<Kind> {
         std::mem::take(&mut self.owes.heartbeat).then(|| {
-            frame.text(":\n\n");
+            // not a comment: a page does not hear those, and must tell a quiet stream from a dead one
+            frame.text("event: beat\ndata: \n\n");
             Kind::Heartbeat
         })
     }
@@ -299,26 +306,31 @@ impl Stream {
         let view = View { fan: &fan, drop, place: &self.state, ahead, speed: tick.speed, counts: &tick.counts };
         let document = view.document(&renderer.passes, &renderer.signer)?;
         self.face_told = face(drop, &self.state);
+        self.outlook_told = outlook(drop.rate_per_minute, document.estimate, document.left, document.chance);
         self.shown = document.position.unwrap_or(self.shown);
         self.note_estimate(document.estimate, drop.now);
         frame.event(kind, Some(self.id(tick)), &document)?;
         Ok(())
     }
 
-    /// The position, when it moved or the rate did, and with it the estimate. Whether there is one to tell.
+    /// The position, when it moved or what goes with it changed. Whether there is one to tell.
     fn position(&mut self, audience: &Audience, frame: &mut Frame) -> bool {
         let (PlaceState::Waiting { key, .. }, tick) = (self.state, &audience.tick) else { return false };
         let rate = audience.state.rate_per_minute;
         let Some(ahead) = tick.ahead(key) else { return false };
         let ahead = never_rising(ahead, self.shown.checked_sub(1));
-        let same_rate = std::mem::replace(&mut self.rate_told, rate) == rate;
-        if document::state(&audience.state, &self.state).0 != "waiting" || same_rate && self.shown == ahead + 1 {
+        if document::state(&audience.state, &self.state).0 != "waiting" {
+            return false;
+        }
+        let estimate = estimate(ahead, tick.speed, rate);
+        let (left, chance) = (tick.counts.left(), chance(&tick.counts, ahead));
+        let outlook = outlook(rate, estimate, left, chance);
+        let same_outlook = std::mem::replace(&mut self.outlook_told, outlook) == outlook;
+        if same_outlook && self.shown == ahead + 1 {
             return false;
         }
         self.shown = ahead + 1;
-        let estimate = estimate(ahead, tick.speed, rate);
         self.note_estimate(estimate, audience.state.now);
-        let (left, chance) = (tick.counts.left(), chance(&tick.counts, ahead));
         let position = Position { position: ahead + 1, ahead, estimate, left, chance };
         frame.event(Kind::Position, Some(self.id(tick)), &position).is_ok()
     }
@@ -354,6 +366,10 @@ fn is_same(before: &PlaceState, now: &PlaceState) -> bool {
 /// A digest of what a fan's document tells of the drop's own state: state, reason, opening.
 fn face(drop: &DropState, place: &PlaceState) -> u64 {
     digest(&(document::state(drop, place), drop.opens_at))
+}
+
+fn outlook(rate: u64, estimate: Option<Estimate>, left: Option<u64>, chance: Option<Chance>) -> u64 {
+    digest(&(rate, estimate.map(|estimate| (estimate.p50_s, estimate.p90_s)), left, chance.map(|chance| chance as u8)))
 }
 
 pub(super) fn digest(what: &impl Hash) -> u64 {

@@ -132,7 +132,7 @@ fn first_a_cookie(drop: &DropId, memory: &Memory) -> Response {
 
 async fn join(app: &App, caller: Caller, again: bool, memory: &Memory) -> Result<Response, Error> {
     let keeps_secret = caller.keeps_secret;
-    let Taken { fan, drop, place, .. } = join::take(app, caller, again).await?;
+    let Taken { fan, drop, place, .. } = join::take(app, &caller, again).await?;
     let document = document(app, &fan, &drop, &place, memory.shown(fan.place)).await?;
     let mut response = see_other(&address_of(&document, memory));
     if !keeps_secret {

@@ -143,9 +143,8 @@ pub(super) async fn logo(
     let logo = match known {
         Some(logo) => logo,
         None => {
-            let (bytes, content_type) = app.line.logo(&drop).await?.ok_or(Error::UnknownLogo)?;
-            let content_type = picture(&content_type).ok_or(Error::UnknownLogo)?;
-            let logo = Logo { file, content_type, bytes: bytes.into() };
+            let (bytes, _) = app.line.logo(&drop).await?.ok_or(Error::UnknownLogo)?;
+            let logo = Logo::named(file, bytes).ok_or(Error::UnknownLogo)?;
             app.logos.0.insert(drop, logo.clone());
             logo
         }
@@ -159,9 +158,14 @@ pub(super) async fn logo(
     Ok((headers, logo.bytes).into_response())
 }
 
-/// The media types a logo may have.
-fn picture(content_type: &str) -> Option<HeaderValue> {
-    ["image/svg+xml", "image/png"].into_iter().find(|known| *known == content_type).map(HeaderValue::from_static)
+impl Logo {
+    /// What Redis has now may be newer than the brand that named it, and is kept for a year under that name: the
+    /// content decides, and nothing but a picture has a name.
+    fn named(file: String, bytes: Vec<u8>) -> Option<Self> {
+        let picture = admission::brand::Logo::check(bytes).ok().filter(|picture| picture.file() == file)?;
+        let content_type = HeaderValue::from_static(picture.content_type());
+        Some(Self { file, content_type, bytes: Bytes::copy_from_slice(picture.bytes()) })
+    }
 }
 
 #[cfg(test)]

@@ -282,6 +282,8 @@ pub(super) mod tests {
             include_str!("../../templates/queue.html"),
             include_str!("../../templates/parts.html"),
             include_str!("../../templates/frame.html"),
+            include_str!("../../templates/draw.html"),
+            include_str!("draw.rs"),
             include_str!("words.rs"),
             include_str!("face.rs"),
             include_str!("show.rs"),

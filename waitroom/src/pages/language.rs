@@ -21,7 +21,7 @@ const ACCEPTED_MAX: usize = 1_000;
 
 /// The language of an answer.
 #[derive(Clone, Copy)]
-pub(super) struct Language {
+pub(crate) struct Language {
     pub(super) say: &'static Catalogue,
     /// The address asked for it: a choice to be remembered.
     chosen_now: bool,

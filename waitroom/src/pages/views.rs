@@ -107,14 +107,14 @@ pub(super) struct Outside {
 
 /// What both pages tell of the drop.
 pub(super) struct Common {
-    drop: DropId,
-    title: String,
+    pub(super) drop: DropId,
+    pub(super) title: String,
     brand: Brand,
     /// The public word on the draw (JSON).
     draw: String,
     /// Addresses of the drop's colours and its logo.
-    sheet: Option<String>,
-    logo: Option<String>,
+    pub(super) sheet: Option<String>,
+    pub(super) logo: Option<String>,
     /// Redis's clock: what all deadlines run on.
     now: Timestamp,
     opens_at: Option<Timestamp>,
@@ -126,7 +126,7 @@ pub(super) struct Common {
 }
 
 /// The same page in another language.
-fn in_language(address: &str, code: &str) -> String {
+pub(super) fn in_language(address: &str, code: &str) -> String {
     let joined_by = if address.contains('?') { '&' } else { '?' };
     format!("{address}{joined_by}lang={code}")
 }
@@ -145,17 +145,17 @@ impl Common {
             opens_at: drop.opens_at.map(timestamp).transpose()?,
             left: tick.counts.left(),
             claims: tick.counts.claims,
-            notice: drop.notice.clone(),
+            notice: drop.notice.clone().filter(|notice| !notice.is_withdrawn()),
             signed_in,
         })
     }
 
     /// What the page is called at its top.
-    fn brand_or<'a>(&'a self, site: &'a str) -> &'a str {
+    pub(super) fn brand_or<'a>(&'a self, site: &'a str) -> &'a str {
         self.brand.name.as_deref().unwrap_or(site)
     }
 
-    fn is_branded(&self) -> bool {
+    pub(super) fn is_branded(&self) -> bool {
         self.brand.name.is_some()
     }
 

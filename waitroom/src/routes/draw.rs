@@ -21,13 +21,17 @@ use crate::{app::App, error::Error};
     params(("drop" = DropId, Path)),
     responses(
         (status = 200, description = "Rules and proof", body = Proof),
-        (status = 404, description = "drop"),
+        (status = 404, description = "drop, draw"),
         (status = 503, description = "restoring")
     )
 )]
 pub(crate) async fn draw(State(app): State<App>, Path(drop): Path<String>) -> Result<Response, Error> {
     let drop = DropId::parse(&drop).ok_or(Error::UnknownDrop)?;
-    let proof = app.crowds.of(&drop).await?.tick().face.draw.clone();
+    let tick = app.crowds.of(&drop).await?.tick();
+    let proof = tick.face.draw.clone();
+    if proof.is_empty() && tick.drop.ended {
+        return Err(Error::NoDraw);
+    }
     if proof.is_empty() {
         // the drop was made, or Redis was lost, less than a second ago
         return Err(Error::Batch(BatchError::Restoring));

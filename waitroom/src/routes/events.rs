@@ -46,8 +46,8 @@ pub(crate) struct Options {
                            `position` (`{position, ahead, estimate, left, chance}`); `notice` (`Notice`); `bye` \
                            (`{retry_after_s, reason}`), the last; the reason is `full`, `address` or `place` (no room \
                            for more streams of this process, address, place), `restart` or `unavailable`. A position \
-                           comes every second to who is near the front, at least every 10 s to all it moves for; a \
-                           comment at least every 10 s to who would hear nothing.",
+                           comes every second to who is near the front, at least every 10 s to all it moves for; \
+                           `beat`, without data, at least every 10 s to who would hear nothing.",
             body = String,
             content_type = "text/event-stream"
         ),
@@ -93,12 +93,16 @@ async fn live(
 ) -> Result<Response, Error> {
     let (fan, drop, place) = caller.place(app).await?;
     let crowd = app.crowds.of(&fan.drop).await?;
-    let seat = match seat.of(fan.place) {
+    let seat = match seat.of(fan.own) {
         Ok(seat) => seat,
         Err(why) => return Ok(sent_away(why)),
     };
     let auto_claim = options.claim.as_deref() == Some("auto");
-    let shown = last_shown(headers, drop.epoch).or(options.shown);
+    // a browser that comes back by itself repeats the address it began with; its id is newer, even of another epoch
+    let shown = match headers.get("last-event-id") {
+        Some(id) => id.to_str().ok().and_then(|id| last_shown(id, drop.epoch)),
+        None => options.shown,
+    };
     let mut first = Frame::default();
     let begun = Stream::begin(&fan, (&drop, place), &crowd.tick(), (shown, auto_claim), app.hub.renderer(), &mut first);
     let stream = begun.map_err(Error::Signing)?;
@@ -106,8 +110,7 @@ async fn live(
 }
 
 /// `<epoch>.<tick>.<shown>`: what was shown counts within its epoch.
-fn last_shown(headers: &HeaderMap, epoch: u64) -> Option<u64> {
-    let id = headers.get("last-event-id")?.to_str().ok()?;
+fn last_shown(id: &str, epoch: u64) -> Option<u64> {
     let mut parts = id.split('.').map(str::parse::<u64>);
     let (Some(Ok(of_epoch)), Some(Ok(_tick)), Some(Ok(shown)), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())

@@ -70,12 +70,11 @@ pub(crate) async fn join(
     Query(Shown { shown }): Query<Shown>,
     OptionalJson(request): OptionalJson<Request>,
 ) -> Result<Response, Error> {
-    let keeps_secret = caller.keeps_secret;
-    let Taken { fan, drop, place, is_new } = take(&app, caller, request.again).await?;
+    let Taken { fan, drop, place, is_new } = take(&app, &caller, request.again).await?;
     let document = document(&app, &fan, &drop, &place, shown).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = (status, [(header::CACHE_CONTROL, "no-store")], Json(&document)).into_response();
-    if !keeps_secret {
+    if !caller.keeps_secret {
         keep_in_browser(&document, &mut response);
     }
     Ok(response)
@@ -90,7 +89,7 @@ pub(crate) struct Taken {
 }
 
 /// What joining is, for the API and the waiting page alike.
-pub(crate) async fn take(app: &App, caller: Caller, again: bool) -> Result<Taken, Error> {
+pub(crate) async fn take(app: &App, caller: &Caller, again: bool) -> Result<Taken, Error> {
     let account = caller.account_if_required(app).await?;
     let (fan, drop, joined) = take_place(app, caller, account, again).await?;
     let (is_new, place) = match joined {
@@ -120,7 +119,7 @@ pub(crate) fn keep_visitor(visitor: &str, response: &mut Response) {
 /// device now, only who asks for it takes a new place.
 async fn take_place(
     app: &App,
-    caller: Caller,
+    caller: &Caller,
     account: Option<String>,
     mut again: bool,
 ) -> Result<(Fan, Arc<DropState>, Joined), Error> {
@@ -147,7 +146,7 @@ async fn take_place(
                 app.line.give_up(&caller.drop, held.place).await?;
                 again = false;
             }
-            joined => return Ok((Fan::new(caller.drop, visitor, place, held), drop, joined)),
+            joined => return Ok((Fan::new(caller.drop.clone(), visitor, place, held), drop, joined)),
         }
     }
     Err(Error::TooManyTurns)

@@ -1,6 +1,6 @@
 use admission::{
     ids::DropId,
-    line::{BatchError, DropState, PlaceState},
+    line::{DropState, PlaceState},
     position::never_rising,
 };
 use axum::{extract::State, http::header, response::IntoResponse};
@@ -63,10 +63,7 @@ pub(crate) async fn document(
     let tick = app.crowds.of(&fan.drop).await?.tick();
     let view = View { fan, drop, place, ahead, speed: tick.speed, counts: &tick.counts };
     let mut document = view.document(&app.passes, &app.signer)?;
-    document.draw = match app.draws.receipt(&fan.drop, &tick, fan.place, place).await {
-        // the list is not in this Redis yet: the receipt waits, the fan does not
-        Err(Error::Batch(BatchError::Restoring)) => None,
-        receipt => receipt?,
-    };
+    // while the list is being read the receipt waits, the fan does not
+    document.draw = app.draws.receipt(&fan.drop, &tick, fan.place, place);
     Ok(document)
 }

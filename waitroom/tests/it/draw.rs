@@ -15,7 +15,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 
-use crate::stage::{Stage as Hall, read, slug, stage};
+use crate::stage::{PUBLIC_URL, Stage as Hall, read, slug, stage};
 
 const SECRET: [u8; 32] = [7; 32];
 const OPENS_AT: u64 = 9_000_000_000_000_000;
@@ -94,9 +94,12 @@ async fn rules_list_and_receipts_are_shown_as_the_draw_goes_on() {
     let tree = Tree::new(places);
     hall.line.show_list(&hall.drop, &list).await.unwrap();
     hall.show(&proof(&hall, Stage::Closed, Some(&tree))).await;
-    let answer = hall.http.get(hall.path("draw/entrants")).send().await.unwrap();
+    let asked = hall.http.get(hall.path("draw/entrants")).header("Accept-Encoding", "gzip");
+    let answer = asked.send().await.unwrap();
     let name = answer.headers()["etag"].to_str().unwrap().to_owned();
     assert_eq!(answer.headers()["content-type"], "application/octet-stream");
+    assert_eq!(answer.headers().get("content-encoding"), None, "random bytes do not shrink");
+    assert!(!name.starts_with("W/"));
     assert!(answer.bytes().await.unwrap() == list, "the list, byte for byte");
     let again = hall.http.get(hall.path("draw/entrants")).header("If-None-Match", name).send().await.unwrap();
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
@@ -134,6 +137,67 @@ async fn a_list_that_is_not_that_of_the_root_is_not_shown() {
     let (status, joined) = hall.fan().join().await;
     assert_eq!((status, &joined["draw"]), (StatusCode::CREATED, &Value::Null), "a fan joins all the same");
     hall.line.show_list(&hall.drop, &list_bytes(tree.places())).await.unwrap();
-    let answer = hall.http.get(hall.path("draw/entrants")).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK, "and it is read again until it is right");
+    // it is read again until it is right, but not by everybody at once
+    while hall.http.get(hall.path("draw/entrants")).send().await.unwrap().status() != StatusCode::OK {}
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_list_to_be_read() {
+    let hall = stage(&[("opens_at", &OPENS_AT.to_string())]).await;
+    let fan = hall.fan();
+    let (_, joined) = fan.join().await;
+    let tree = Tree::new(vec![place_of(&joined)]);
+    // no list at all: an answer that waited for it, or failed with it, would have no place to tell
+    let shown = proof(&hall, Stage::Closed, Some(&tree));
+    hall.show(&shown).await;
+    let status = fan.status().await;
+    assert_eq!((&status["state"], &status["draw"]), (&json!("lobby"), &Value::Null));
+    hall.line.show_list(&hall.drop, &list_bytes(tree.places())).await.unwrap();
+    while fan.status().await["draw"]["index"] != json!(0) {}
+}
+
+#[tokio::test]
+async fn a_drop_that_ended_without_a_draw_says_so() {
+    let hall = stage(&[]).await;
+    hall.order(Phase::Ended, &[]).await;
+    loop {
+        let (status, problem) = read(hall.http.get(hall.path("draw"))).await;
+        if status == StatusCode::NOT_FOUND {
+            break assert_eq!(slug(&problem), "draw");
+        }
+        assert_eq!(slug(&problem), "restoring", "the end has not come here yet");
+    }
+}
+
+/// Linked for people at the address by which programs check it.
+#[tokio::test]
+async fn how_the_draw_works_is_a_page_for_people_and_data_for_programs() {
+    let hall = stage(&[]).await;
+    let tree = Tree::new(vec![Place::from_bytes([1; 16]), Place::from_bytes([2; 16])]);
+    let proof = proof(&hall, Stage::Drawn, Some(&tree));
+    hall.show(&proof).await;
+    let ask = async |path: &str, accept: &str| {
+        let request = hall.http.get(hall.path(path)).header("accept", accept);
+        let answer = request.send().await.unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let (kind, vary) = (header("content-type"), header("vary"));
+        assert!(vary.contains("accept"), "{vary}");
+        (kind, answer.text().await.unwrap())
+    };
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    for (path, accept) in [("draw", "*/*"), ("draw", "application/json"), ("draw?json", browser)] {
+        let (kind, text) = ask(path, accept).await;
+        assert_eq!(kind, "application/json", "{path} {accept}");
+        assert_eq!(serde_json::from_str::<Proof>(&text).unwrap(), proof);
+    }
+    for (lang, title) in [("en", "How the draw works"), ("de", "So funktioniert die Auslosung")] {
+        let (kind, page) = ask(&format!("draw?lang={lang}"), browser).await;
+        assert_eq!(kind, "text/html; charset=utf-8");
+        let Entrants { root, .. } = proof.entrants.clone().unwrap();
+        let told = [title.to_owned(), root.to_string(), proof.commitment.to_string(), proof.seed.unwrap().to_string()];
+        for told in told {
+            assert!(page.contains(&told), "{told} is not in {page}");
+        }
+        assert!(page.contains(&format!("verify {PUBLIC_URL}/queue/{}/draw<", hall.drop)));
+    }
 }

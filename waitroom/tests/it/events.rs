@@ -23,7 +23,7 @@ pub(crate) struct Frame {
     pub(crate) data: Value,
 }
 
-/// Reads frames; comments (heartbeats) and when to come back are passed over.
+/// Reads frames; beats and when to come back are passed over.
 pub(crate) struct Frames {
     bytes: futures_util::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
     text: String,

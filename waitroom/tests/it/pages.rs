@@ -3,6 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use admission::{
+    brand::Logo,
     ids::{Place, VisitorSecret},
     line::{EndReason, Notice, Phase, Stock},
     pace::Level,
@@ -10,7 +11,7 @@ use admission::{
     token::Verifier,
 };
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header::HeaderMap, redirect};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{clock::Clock, testing::keyring};
 
 use crate::stage::{DROP, PUBLIC_URL, Stage, read, slug, stage};
@@ -531,6 +532,25 @@ async fn a_word_from_the_organiser_is_shown_as_text() {
     assert!(page.html.contains("datetime=\""));
 }
 
+/// A notice taken back leaves nothing behind it.
+#[tokio::test]
+async fn a_withdrawn_notice_is_no_empty_one() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    browser.press("join").await;
+    let now = Clock::system().now();
+    s.line.notify(&s.drop, &Notice::new("ZETA".into(), "en".into(), now)).await.unwrap();
+    while !browser.get("").await.html.contains("ZETA") {}
+    s.line.notify(&s.drop, &Notice::withdrawn(now)).await.unwrap();
+    let page = loop {
+        let page = browser.get("").await.html;
+        if !page.contains("ZETA") {
+            break page;
+        }
+    };
+    assert!(page.contains(">Nothing so far. Should there be news, you read it here.</p>"), "{page}");
+}
+
 #[tokio::test]
 async fn a_drop_that_asks_for_an_account_leads_there_first_and_back() {
     let s = stage(&[("join_requires", "account")]).await;
@@ -758,9 +778,12 @@ async fn a_drop_has_its_own_face() {
     let s = stage(&[]).await;
     let browser = s.browser();
     assert!(!browser.get("").await.html.contains("/brand/"), "none by default");
-    let brand = br##"{"name":"Ada <i>& friends</i>","accent":"#8a1538","on_accent":"#ffffff","logo":"0123abcd.svg"}"##;
-    let logo = br#"<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>"#;
-    s.face(&[("brand", brand), ("logo", logo), ("logo_type", b"image/svg+xml")]).await;
+    let logo =
+        br##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path d="M0 0h8v8z" fill="#8a1538"/></svg>"##;
+    let file = Logo::check(logo.to_vec()).unwrap().file();
+    let brand = json!({"name": "Ada <i>& friends</i>", "accent": "#8a1538", "on_accent": "#ffffff", "logo": file});
+    let brand = brand.to_string();
+    s.face(&[("brand", brand.as_bytes()), ("logo", logo), ("logo_type", b"image/svg+xml")]).await;
     let page = loop {
         let page = browser.get("").await;
         if page.html.contains("/brand/") {
@@ -775,8 +798,8 @@ async fn a_drop_has_its_own_face() {
     let other = s.http.get(s.path("brand/000000.css")).send().await.unwrap();
     assert_eq!(other.headers()["cache-control"], "no-cache");
 
-    assert!(page.html.contains(&format!("<img src=\"/queue/{DROP}/logo/0123abcd.svg\" alt=\"\"")));
-    let picture = s.http.get(s.path("logo/0123abcd.svg")).send().await.unwrap();
+    assert!(page.html.contains(&format!("<img src=\"/queue/{DROP}/logo/{file}\" alt=\"\"")));
+    let picture = s.http.get(s.path(&format!("logo/{file}"))).send().await.unwrap();
     let header = |name| picture.headers()[name].to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "image/svg+xml");
     assert_eq!(header("cache-control"), "public, max-age=31536000, immutable");
@@ -790,10 +813,27 @@ async fn a_drop_has_its_own_face() {
 async fn a_logo_is_a_picture_and_nothing_else() {
     let s = stage(&[]).await;
     let page = br#"<script>alert(1)</script>"#;
-    s.face(&[("brand", br#"{"logo":"0123abcd.svg"}"#), ("logo", page), ("logo_type", b"text/html")]).await;
+    s.face(&[("brand", br#"{"logo":"0123abcd.svg"}"#), ("logo", page), ("logo_type", b"image/svg+xml")]).await;
     let browser = s.browser();
     while !browser.get("").await.html.contains("/logo/0123abcd.svg") {}
     assert_eq!(s.http.get(s.path("logo/0123abcd.svg")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+/// A logo is kept for a year: another picture must never come under its name, nor be remembered under it.
+#[tokio::test]
+async fn a_logo_changed_in_that_second_is_not_told_under_the_old_name() {
+    let s = stage(&[]).await;
+    let [old, new] = ["#8a1538", "#123456"]
+        .map(|fill| format!(r#"<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h8v8z" fill="{fill}"/></svg>"#));
+    let file = Logo::check(old.clone().into_bytes()).unwrap().file();
+    let brand = json!({ "logo": file }).to_string();
+    s.face(&[("brand", brand.as_bytes()), ("logo", new.as_bytes()), ("logo_type", b"image/svg+xml")]).await;
+    let browser = s.browser();
+    while !browser.get("").await.html.contains(&file) {}
+    let ask = async || s.http.get(s.path(&format!("logo/{file}"))).send().await.unwrap();
+    assert_eq!(ask().await.status(), StatusCode::NOT_FOUND);
+    s.face(&[("logo", old.as_bytes())]).await;
+    assert_eq!(ask().await.text().await.unwrap(), old);
 }
 
 /// All that a first look loads, as it goes over the wire; a release compresses harder.

@@ -310,11 +310,11 @@ async fn a_silent_line_gives_a_sign_of_life() {
         let heard = async {
             loop {
                 let bytes = answer.chunk().await.unwrap().unwrap();
-                if bytes.starts_with(b":\n\n") {
+                if bytes.starts_with(b"event: beat\ndata: \n\n") {
                     return;
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(15), heard).await.expect("a comment within ten seconds or so");
+        tokio::time::timeout(Duration::from_secs(15), heard).await.expect("a beat within ten seconds or so");
     }
 }

@@ -116,7 +116,7 @@ impl Means {
     fn why(&self, source: DrawSource, stored: Option<&Stored>) -> Option<String> {
         let round = stored.and_then(|stored| stored.round).filter(|_| source == DrawSource::Beacon)?;
         let wait = crate::draw::ROUND_WAIT_S;
-        Some(format!("no relay delivered round {round} within {wait} seconds after its time"))
+        Some(format!("no relay gave round {round} when asked, {wait} seconds and more after its time"))
     }
 }
 

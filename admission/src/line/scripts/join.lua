@@ -1,7 +1,8 @@
 -- Gives places in the line; a place that exists is answered as it stands, in every state.
 -- Whether the drop is open is read off Redis's clock, never off a flag.
 --
--- ARGV: for each: own place, order key of its pass or '0', epoch of its pass or '0', account or '',
+-- ARGV: for each: own place, order key of its pass or '0', epoch of its pass or '0' (below 0 when the place
+--       is only to be put back, never made anew), account or '',
 --       base64url of the visitor hash, and ':place:generation' after it with the pass of a moved place
 --       (a place that a lost Redis forgot comes back at the key of its pass, of an earlier epoch; one
 --       from the lobby has none and goes to the lobby, where the draw gives it the same key again)
@@ -34,7 +35,8 @@ local answers = { header() }
 local last_key = int(control.last_key)
 for i = 1, #ARGV, 5 do
   local own, old_key, account, visitor = ARGV[i], int(ARGV[i + 1]), ARGV[i + 3], ARGV[i + 4]
-  local epoch = int(ARGV[i + 2])
+  local epoch = math.abs(int(ARGV[i + 2]))
+  local is_look = int(ARGV[i + 2]) < 0
   local is_old = epoch > 0 and epoch < int(control.epoch)
   local place, generation, holder
   local hash, moved, times = visitor:match('^([^:]+):([^:]+):(%d+)$')
@@ -47,7 +49,7 @@ for i = 1, #ARGV, 5 do
   local answer = tell(own, place, generation, holder)
   local fresh, at_end = 'known', false
   -- (whoever moved a place away has no say in it any more)
-  if answer[1] == 'none' and (generation == 0 or holder == visitor) then
+  if answer[1] == 'none' and (generation == 0 or holder == visitor) and (is_old or not is_look) then
     local bound = account ~= '' and redis.call('HGET', ACCOUNTS, account)
     if is_ended then
       answer = { 'over' }

@@ -5,7 +5,8 @@
 --       (see keys.rs for shapes)
 --
 -- Times are microseconds. `now` is Redis's clock, read once a run. Deadlines run in *drop time*:
--- the clock minus all time spent paused, so that nothing lapses while a drop is paused.
+-- the clock minus all time spent paused, so that nothing lapses while a drop is paused. The sessions of
+-- those inside run on while it pauses for want of tickets (`session_now`): they hold them.
 -- Numbers above 2^31 must be written with text(): Lua's tostring would round them.
 
 local CONTROL, LOBBY, WAITING, CALLED, CLAIMS, ACTIVE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -53,6 +54,12 @@ local paused_us = int(control.paused_us) + (paused_at > 0 and now - paused_at or
 local drop_now = now - paused_us
 local function wall(deadline) return deadline > 0 and deadline + paused_us or 0 end
 
+-- who pauses: '0' an operator, '1' booking is silent, '2' no ticket is free (see control.lua)
+local is_paused_for_stock = paused_at > 0 and control.paused_by_itself == '2'
+local covered_us = int(control.covered_us) + (is_paused_for_stock and now - paused_at or 0)
+local session_now = drop_now + covered_us
+local function session_wall(deadline) return deadline > 0 and deadline + paused_us - covered_us or 0 end
+
 local opens_at = int(control.opens_at)
 local is_open = opens_at > 0 and now >= opens_at
 local lobby_closes_at = int(control.lobby_closes_at)
@@ -74,8 +81,7 @@ end
 
 -- The record of a place that was called: order key, time of the call and of the grant, session
 -- deadline (drop time), why it ended, whether it was given up for a new place.
-local function record(place)
-  local packed = redis.call('HGET', RECORDS, place)
+local function unpacked(packed)
   if not packed then return nil end
   local key, called_at, granted_at, session, reason, given_up =
     packed:match('^(%d+):(%d+):(%d+):(%d+):([%a_]*):(%d)$')
@@ -85,10 +91,14 @@ local function record(place)
   }
 end
 
-local function keep(place, r)
-  redis.call('HSET', RECORDS, place, text(r.key) .. ':' .. text(r.called_at) .. ':' .. text(r.granted_at)
-    .. ':' .. text(r.session) .. ':' .. r.reason .. ':' .. (r.given_up and '1' or '0'))
+local function pack(r)
+  return text(r.key) .. ':' .. text(r.called_at) .. ':' .. text(r.granted_at)
+    .. ':' .. text(r.session) .. ':' .. r.reason .. ':' .. (r.given_up and '1' or '0')
 end
+
+local function record(place) return unpacked(redis.call('HGET', RECORDS, place)) end
+
+local function keep(place, r) redis.call('HSET', RECORDS, place, pack(r)) end
 
 -- Takes a place out of whatever part of the line it stands in.
 local function remove(place)
@@ -126,7 +136,7 @@ local function describe(place)
   local session = redis.call('ZSCORE', ACTIVE, place)
   if session then
     local r = record(place)
-    return { 'admitted', text(r.key), '0', text(r.granted_at), text(wall(int(session))), '-1', '0' }
+    return { 'admitted', text(r.key), '0', text(r.granted_at), text(session_wall(int(session))), '-1', '0' }
   end
   local claim = redis.call('ZSCORE', CLAIMS, place)
   if claim then return { 'claiming', claim and text(int(claim)), '0', '0', '0', '-1', '0' } end
@@ -222,7 +232,7 @@ local function grant()
   local clock = math.max(now, at) -- a clock set back must not reopen a second that was used
   local claims = redis.call('ZCARD', CLAIMS)
   local room = int(control.max_active) - redis.call('ZCARD', ACTIVE)
-  local stopped = paused_at > 0 or is_ended or is_sold_out or not is_open or is_regathering
+  local stopped = paused_at > 0 or is_ended or is_sold_out or is_covered or not is_open or is_regathering
     or claims + redis.call('ZCARD', CALLED) + redis.call('ZCARD', WAITING) == 0
   local is_full = not stopped and room <= 0
   local idle = stopped or is_full
@@ -250,7 +260,7 @@ local function grant()
         -- a record that says granted keeps its session: granting twice is the same admission
         if r.granted_at == 0 then
           r.granted_at = clock
-          r.session = drop_now + int(control.session_us)
+          r.session = session_now + int(control.session_us)
         end
         keep(place, r)
         redis.call('ZREM', CLAIMS, place)

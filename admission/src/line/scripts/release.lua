@@ -30,12 +30,15 @@ if paused_at == 0 then
     count('noshows', #lapsed)
     redis.call('HSET', CONTROL, 'lapse_mark', text(mark))
   end
-  for _, place in ipairs(redis.call('ZRANGEBYSCORE', ACTIVE, '-inf', text(drop_now), 'LIMIT', 0, ENDS_MAX)) do
-    if finish(place, 'session_over') then ended_now = ended_now + 1 end
-  end
   local grace_over = drop_now - int(control.grace_us)
   for _, place in ipairs(redis.call('ZRANGEBYSCORE', CALLED, '-inf', text(grace_over), 'LIMIT', 0, ENDS_MAX)) do
     if finish(place, 'lapsed_out') then ended_now = ended_now + 1 end
+  end
+end
+
+if paused_at == 0 or is_paused_for_stock then
+  for _, place in ipairs(redis.call('ZRANGEBYSCORE', ACTIVE, '-inf', text(session_now), 'LIMIT', 0, ENDS_MAX)) do
+    if finish(place, 'session_over') then ended_now = ended_now + 1 end
   end
 end
 
@@ -87,7 +90,7 @@ if now - freed_at >= FREED_EVERY then
 end
 
 local called = 0
-local stopped = paused_at > 0 or is_ended or is_sold_out or not is_open or is_regathering
+local stopped = paused_at > 0 or is_ended or is_sold_out or is_covered or not is_open or is_regathering
 if not stopped and redis.call('ZCARD', LOBBY) == 0 then
   local expected = redis.call('ZCARD', CLAIMS) + still_coming()
   local room = int(control.max_active) - redis.call('ZCARD', ACTIVE)

@@ -2,7 +2,7 @@
 
 use admission::{
     draw::{Settings, Stage, drawn_key, order},
-    line::{EndReason, Joined, Newcomer, PlaceState, Receipt},
+    line::{Change, EndReason, Joined, Newcomer, PlaceState, Receipt},
     marks::Keeper,
 };
 use redis::AsyncCommands as _;
@@ -13,10 +13,15 @@ const FANS: u64 = 700;
 
 impl Hall {
     async fn lose_redis(&self) {
+        self.lose_redis_for(0).await;
+    }
+
+    /// With so many seconds for the fans to come back.
+    async fn lose_redis_for(&self, regather_s: u64) {
         let mut redis = self.world.redis.clone();
         let keys: Vec<String> = redis.keys(format!("{}:*", self.world.redis.prefix())).await.unwrap();
         let _: () = redis.del(keys).await.unwrap();
-        Keeper::new(self.world.pool.clone(), 0).keep(&self.line, &self.drop).await.unwrap();
+        Keeper::new(self.world.pool.clone(), regather_s).keep(&self.line, &self.drop).await.unwrap();
     }
 
     /// Fans of the lobby come back with the passes they had.
@@ -114,8 +119,12 @@ async fn a_redis_lost_between_list_and_draw_gets_list_and_order_back() {
 
     // one more comes back, and after another loss of Redis all of them: the same keys for ever
     hall.come_back(FANS - 1..FANS).await;
+    let last = hall.last_change().await;
     hall.draw(&settings).await;
     assert_eq!(hall.line().await, texts(&found));
+    let told = hall.changes_since(&last).await;
+    assert!(told.contains(&Change::Place(place(FANS - 1).to_string())), "{told:?}");
+    assert!(!told.contains(&Change::Gap), "nobody else need look: {told:?}");
     hall.lose_redis().await;
     hall.come_back(0..FANS).await;
     hall.draw(&settings).await;
@@ -148,4 +157,22 @@ async fn an_older_view_of_a_draw_never_replaces_a_newer_one() {
     assert_eq!(shown().await, "newer");
     hall.line.show_draw(&hall.drop.id, "as far", 7, false).await.unwrap();
     assert_eq!(shown().await, "as far");
+}
+
+#[tokio::test]
+async fn a_list_waits_until_the_fans_had_time_to_come_back() {
+    let mut hall = hall(DrawSource::Commit).await;
+    hall.join(0..10).await;
+    hall.lose_redis_for(60).await;
+    hall.come_back(0..4).await;
+    hall.times(None, 0).await;
+    let settings = Settings::default();
+    hall.draw(&settings).await;
+    assert_eq!(hall.proof().await.state, Stage::Announced, "six are still on their way");
+    hall.come_back(4..10).await;
+    let control = format!("{}:{{evening}}:control", hall.world.redis.prefix());
+    let _: () = hall.world.redis.clone().hset(control, "regather_until", 0).await.unwrap();
+    hall.draw(&settings).await;
+    let proof = hall.proof().await;
+    assert_eq!((proof.state, proof.entrants.unwrap().count), (Stage::Drawn, 10));
 }

@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use admission::{
     ids::{DropId, Place},
-    line::{Held, Kept, Newcomer},
+    line::{EndReason, Fate, Held, Kept, Newcomer},
     mails::{Language, Mails, Wish},
 };
+use booking::purchase::outbox::Job;
+use redis::AsyncCommands as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -109,16 +111,110 @@ async fn a_turn_that_is_over_is_not_told_and_its_address_is_gone() {
     settings["smtp_url"] = json!(format!("smtp://127.0.0.1:{port}"));
     let fixture = still_with(settings).await;
     let drop = fixture.on_sale(1, 4).await.drop;
-    waiting_fan(&fixture, &drop, "ada@fans.example", "en").await;
-    fixture.app.line.release(&drop, admission::pace::level(6_000, 0)).await.unwrap();
-    Mails::new(fixture.world.pool.clone()).follow(&fixture.app.line, &drop).await.unwrap();
-    // the mail server was away for an hour
-    fixture.clock.advance(Duration::from_secs(3_600));
-    booking::notify::turn::queue(&fixture.world.pool, fixture.clock.now()).await.unwrap();
+    let ada = waiting_fan(&fixture, &drop, "ada@fans.example", "en").await;
+    let bea = waiting_fan(&fixture, &drop, "bea@fans.example", "en").await;
+    let (line, pool) = (&fixture.app.line, &fixture.world.pool);
+    line.release(&drop, admission::pace::level(6_000, 0)).await.unwrap();
+    Mails::new(pool.clone()).follow(line, &drop).await.unwrap();
+    // before the mail server is back, one left and the other came by herself
+    line.end_place(&drop, ada, EndReason::Left).await.unwrap();
+    line.claim(&drop, bea).await.unwrap();
+    booking::notify::turn::queue(pool, fixture.clock.now()).await.unwrap();
     drain_outbox(&fixture).await;
     assert!(inbox.lock().unwrap().is_empty());
     assert_eq!(count(&fixture, "SELECT count(*) FROM turn_mails WHERE sealed IS NOT NULL").await, 0);
     assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'turn-mail' AND done_at IS NULL").await, 0);
+}
+
+#[tokio::test]
+async fn the_deadline_in_the_mail_is_the_lines_own_when_it_leaves() {
+    let (port, inbox) = mail_server(b"250 ok\r\n").await;
+    let mut settings = deaf();
+    settings["smtp_url"] = json!(format!("smtp://127.0.0.1:{port}"));
+    let fixture = still_with(settings).await;
+    let drop = fixture.on_sale(1, 4).await.drop;
+    let (line, pool) = (&fixture.app.line, &fixture.world.pool);
+    let ada = waiting_fan(&fixture, &drop, "ada@fans.example", "en").await;
+    line.release(&drop, admission::pace::level(6_000, 0)).await.unwrap();
+    Mails::new(pool.clone()).follow(line, &drop).await.unwrap();
+    // the drop stood still for two hours, in which no mail left either
+    let control = format!("{}:{{{drop}}}:control", fixture.world.redis.prefix());
+    let _: i64 = fixture.world.redis.clone().hincr(control, "paused_us", 7_200_000_000_i64).await.unwrap();
+    fixture.clock.advance(Duration::from_secs(7_200));
+    booking::notify::turn::queue(pool, fixture.clock.now()).await.unwrap();
+    drain_outbox(&fixture).await;
+    let (_, asked) = line.mails(&drop, &[ada]).await.unwrap();
+    let Fate::Called { deadline, .. } = asked[0].fate else { panic!("{asked:?}") };
+    let deadline = jiff::Timestamp::from_microsecond(i64::try_from(deadline).unwrap()).unwrap();
+    let sent = inbox.lock().unwrap().clone();
+    assert_eq!(sent.len(), 1, "the turn lives");
+    let told = format!("Take it by {} UTC (", deadline.strftime("%Y-%m-%d %H:%M"));
+    assert!(sent[0].replace("=\n", "").contains(&told), "{told}: {}", sent[0]);
+}
+
+#[tokio::test]
+async fn a_call_that_redis_forgot_is_not_told_and_the_wish_stands_again() {
+    let (port, inbox) = mail_server(b"250 ok\r\n").await;
+    let mut settings = deaf();
+    settings["smtp_url"] = json!(format!("smtp://127.0.0.1:{port}"));
+    let fixture = still_with(settings).await;
+    let drop = fixture.on_sale(1, 4).await.drop;
+    let (line, pool) = (&fixture.app.line, &fixture.world.pool);
+    let ada = waiting_fan(&fixture, &drop, "ada@fans.example", "en").await;
+    let mut mails = Mails::new(pool.clone());
+    let key = |part: &str| format!("{}:{{{drop}}}:{part}", fixture.world.redis.prefix());
+    let mut redis = fixture.world.redis.clone();
+    for turn in [false, true] {
+        line.release(&drop, admission::pace::level(6_000, 0)).await.unwrap();
+        mails.follow(line, &drop).await.unwrap();
+        booking::notify::turn::queue(pool, fixture.clock.now()).await.unwrap();
+        if !turn {
+            let _: i64 = redis.zrem(key("called"), ada.to_string()).await.unwrap();
+            let _: i64 = redis.zadd(key("waiting"), ada.to_string(), 1_u64).await.unwrap();
+        }
+        drain_outbox(&fixture).await;
+        assert_eq!(inbox.lock().unwrap().len(), usize::from(turn));
+    }
+}
+
+#[tokio::test]
+async fn a_mail_server_that_hangs_holds_up_no_slot() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = deaf();
+    settings["smtp_url"] = json!(format!("smtp://{}", silent.local_addr().unwrap()));
+    let fixture = still_with(settings).await;
+    let drop = fixture.on_sale(1, 4).await.drop;
+    let (line, pool) = (&fixture.app.line, &fixture.world.pool);
+    for n in 0..8 {
+        waiting_fan(&fixture, &drop, &format!("fan{n}@fans.example"), "en").await;
+    }
+    line.release(&drop, admission::pace::level(60_000, 0)).await.unwrap();
+    Mails::new(pool.clone()).follow(line, &drop).await.unwrap();
+    assert_eq!(booking::notify::turn::queue(pool, fixture.clock.now()).await.unwrap(), 8);
+    let bought = Place::from_bytes(encoding::random());
+    let job = Job::EndPlace { drop_id: drop.to_string(), place: bought.to_string() };
+    outbox::enqueue(pool, &job, fixture.clock.now()).await.unwrap();
+    let done = tokio::time::timeout(Duration::from_secs(10), outbox::do_once(&fixture.app, Queue::Deeds)).await;
+    assert_eq!(done.expect("no mail is waited for").unwrap(), 1);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE done_at IS NULL AND kind = 'end-place'").await, 0);
+}
+
+#[tokio::test]
+async fn turns_written_for_are_forgotten_some_at_a_time() {
+    let fixture = still_with(deaf()).await;
+    let drop = fixture.on_sale(1, 4).await.drop;
+    sqlx::query(
+        "INSERT INTO turn_mails (drop_id, place, deadline, queued_at)
+         SELECT $1, n::text, now(), now() - interval '40 days' FROM generate_series(1, 50001) n",
+    )
+    .bind(drop.as_str())
+    .execute(&fixture.world.pool)
+    .await
+    .unwrap();
+    for left in [1, 0] {
+        booking::purchase::purge::do_once(&fixture.app).await.unwrap();
+        assert_eq!(count(&fixture, "SELECT count(*) FROM turn_mails").await, left);
+    }
 }
 
 /// Keeps what it is sent, if it accepts the recipient.

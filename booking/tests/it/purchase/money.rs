@@ -1,6 +1,6 @@
 //! Money moves only for tickets, whoever tells us about it, how often and how late.
 
-use booking::purchase::outbox::{self, Job};
+use booking::purchase::outbox::{self, Job, Queue};
 
 use super::provider::{Fault, Provider};
 use super::*;
@@ -328,7 +328,7 @@ async fn a_worker_whose_lease_ran_out_has_no_say() {
             .unwrap();
         provider.heal();
     };
-    let (worked, ()) = tokio::join!(outbox::do_once(&fixture.app), overtaken);
+    let (worked, ()) = tokio::join!(outbox::do_once(&fixture.app, Queue::Deeds), overtaken);
     worked.unwrap();
     assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'capture' AND done_at IS NULL").await, 1);
     // the other one finds out that the money was taken
@@ -348,8 +348,8 @@ async fn no_job_waits_under_a_lease() {
         let job = Job::TicketMail { booking_id: Uuid::now_v7() };
         outbox::enqueue(&fixture.world.pool, &job, fixture.clock.now()).await.unwrap();
     }
-    assert_eq!(outbox::do_once(&fixture.app).await.unwrap(), 8);
-    assert_eq!(outbox::do_once(&fixture.app).await.unwrap(), 4);
+    assert_eq!(outbox::do_once(&fixture.app, Queue::Mails).await.unwrap(), 8);
+    assert_eq!(outbox::do_once(&fixture.app, Queue::Mails).await.unwrap(), 4);
 }
 
 #[tokio::test]

@@ -2,19 +2,21 @@
 
 use admission::{
     ids::{OrderKey, VisitorSecret},
-    line::{DropState, Held},
+    line::{DropState, Held, PlaceState},
     pass::Passes,
     token::Signer,
 };
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::*;
+use super::{slices::SLICE_WRITES, *};
 use crate::{
     Settings,
     crowd::{Crowd, Tick},
     fan::Fan,
     hub::{
+        News,
+        inbox::{Arrival, Looked},
         looks::Ask,
         room::Room,
         sink::{Frames, Sink},
@@ -27,7 +29,7 @@ struct Bench {
     engine: Engine,
     urgent: UnboundedReceiver<(DropId, Vec<Ask>)>,
     calm: UnboundedReceiver<(DropId, Vec<Ask>)>,
-    _claims: UnboundedReceiver<(DropId, Ask)>,
+    claims: UnboundedReceiver<(DropId, Ask)>,
     room: Room,
 }
 
@@ -47,25 +49,30 @@ impl Bench {
     fn new() -> Self {
         let poll = Poll::new().unwrap();
         let inbox = Arc::new(Inbox::new(mio::Waker::new(poll.registry(), WAKER).unwrap()));
-        let ((urgent, heard), (calm, heard_calm), (claims, _claims)) =
+        let ((urgent, heard), (calm, heard_calm), (claims, heard_claims)) =
             (unbounded_channel(), unbounded_channel(), unbounded_channel());
         let keyring = shared::testing::keyring();
         let (passes, signer) = (Passes::new(&keyring), Signer::new(&keyring, "https://tickets.example").unwrap());
         let looks = Looks { urgent, calm, claims };
         let engine = Engine::new(poll, inbox, looks, Renderer { passes, signer }, Duration::from_secs(20));
         let room = Room::new(&Settings::default());
-        Self { engine, urgent: heard, calm: heard_calm, _claims, room }
+        Self { engine, urgent: heard, calm: heard_calm, claims: heard_claims, room }
     }
 
     /// A stream of a new fan who waits, with the first document read.
     fn open(&mut self, crowd: &Arc<Crowd>) -> Frames {
+        self.open_with(crowd, false)
+    }
+
+    fn open_with(&mut self, crowd: &Arc<Crowd>, auto_claim: bool) -> Frames {
         let visitor = VisitorSecret::generate();
         let own = Place::of(&evening(), 0, &visitor);
         let fan = Fan::new(evening(), visitor, own, Held { place: own, generation: 0, mail: false });
         let (tick, mut frame) = (crowd.tick(), Frame::default());
         let place = PlaceState::Waiting { key: OrderKey(5), rank: tick.counts.waiting };
         let renderer = self.engine.renderer.clone();
-        let stream = Stream::begin(&fan, (&tick.drop, place), &tick, (None, false), &renderer, &mut frame).unwrap();
+        let stream =
+            Stream::begin(&fan, (&tick.drop, place), &tick, (None, auto_claim), &renderer, &mut frame).unwrap();
         let inbox = self.engine.inbox.clone();
         let (sink, mut frames): (Sink, Frames) = Frames::new(bytes::Bytes::from_static(b"first"), inbox);
         let seat = self.room.seat("127.0.0.1".parse().unwrap()).ok().unwrap();
@@ -104,7 +111,8 @@ fn who_is_called_is_told_before_everybody_has_heard_the_news() {
     let mut bench = Bench::new();
     let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 400));
     let mut streams: Vec<Frames> = (0..FANS).map(|_| bench.open(&crowd)).collect();
-    let called_one = bench.engine.entries.reference(0); // would be swept last: the sweep goes from the end
+    // would be swept last: the sweep goes from the end
+    let called_one = bench.calm.try_recv().unwrap().1.remove(0);
     let news = News {
         drop: evening(),
         tick: Some(Arc::new(Tick::of_waiting(2, paused(2_000, "a minute"), 400))),
@@ -117,11 +125,12 @@ fn who_is_called_is_told_before_everybody_has_heard_the_news() {
     };
     let mut told = heard(&mut streams);
     assert_eq!(told, SLICE_WRITES, "a slice");
-    let place = bench.engine.entries.find(called_one).unwrap().stream.place();
-    let held = Held { place, generation: 0, mail: false };
     let called = PlaceState::Called { key: OrderKey(5), deadline: 70_000_000 };
-    let looked =
-        Looked { drop: evening(), state: paused(2_001, "a minute"), answers: vec![(called_one, held, called)] };
+    let looked = Looked {
+        drop: evening(),
+        state: paused(2_001, "a minute"),
+        answers: vec![(called_one.asked, called_one.held, called)],
+    };
     bench.engine.once(&mut vec![Message::Looked(Box::new(looked))]);
     let first = said(&mut streams[0]);
     assert!(first[0].starts_with("event: called"), "{first:?}");
@@ -199,20 +208,20 @@ fn another_epoch_is_no_word_before_a_look_and_no_document_of_both() {
     let mut bench = Bench::new();
     let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
     let mut stream = bench.open(&crowd);
-    let arrived = bench.urgent.try_recv().unwrap().1.remove(0);
+    let arrived = bench.calm.try_recv().unwrap().1.remove(0);
     let held = arrived.held;
     let place = PlaceState::Waiting { key: OrderKey(5), rank: 9 };
-    let looked = |state: DropState, place| {
-        Message::Looked(Box::new(Looked { drop: evening(), state, answers: vec![(arrived.stream, held, place)] }))
+    let looked = |state: DropState, asked, place| {
+        Message::Looked(Box::new(Looked { drop: evening(), state, answers: vec![(asked, held, place)] }))
     };
-    bench.engine.once(&mut vec![looked(running(1_001), place)]);
+    bench.engine.once(&mut vec![looked(running(1_001), arrived.asked, place)]);
     assert!(said(&mut stream).is_empty(), "nothing happened between the first document and the first look");
     let second = DropState { epoch: 2, ..paused(5_000, "restored") };
     bench.tell(Tick::of_waiting(2, second.clone(), 3));
     assert!(said(&mut stream).is_empty());
     let ask = bench.calm.try_recv().unwrap().1.remove(0);
     assert_eq!(ask.receipt.unwrap().epoch, 1, "it says where the place was");
-    bench.engine.once(&mut vec![looked(second, place)]);
+    bench.engine.once(&mut vec![looked(second, ask.asked, place)]);
     let told = said(&mut stream);
     assert!(told[0].starts_with("event: state\nid: 2.2."), "{told:?}");
 }
@@ -222,11 +231,11 @@ fn a_look_that_failed_is_asked_again_at_the_next_tick() {
     let mut bench = Bench::new();
     let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
     let _stream = bench.open(&crowd);
-    let ask = bench.urgent.try_recv().unwrap().1.remove(0);
-    bench.engine.once(&mut vec![Message::Unanswered(vec![ask.stream])]);
+    let ask = bench.calm.try_recv().unwrap().1.remove(0);
+    bench.engine.once(&mut vec![Message::Unanswered(vec![ask.asked])]);
     assert!(bench.urgent.try_recv().is_err() && bench.calm.try_recv().is_err());
     bench.tell(Tick::of_waiting(2, running(2_000), 10));
-    assert_eq!(bench.calm.try_recv().unwrap().1[0].stream, ask.stream);
+    assert_eq!(bench.calm.try_recv().unwrap().1[0].asked.stream, ask.asked.stream);
 }
 
 #[test]
@@ -243,4 +252,84 @@ fn streams_that_come_and_go_leave_nothing_behind() {
     bench.hear();
     assert_eq!((bench.engine.entries.len(), bench.engine.audiences[0].members.len()), (0, 0));
     assert!(bench.room.is_empty());
+}
+
+/// What became of the place that was asked for.
+fn answer(ask: &Ask, state: DropState, place: PlaceState) -> Message {
+    Message::Looked(Box::new(Looked { drop: evening(), state, answers: vec![(ask.asked, ask.held, place)] }))
+}
+
+#[test]
+fn an_urgent_look_does_not_wait_for_the_calm_one_of_everybody() {
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
+    let mut stream = bench.open(&crowd);
+    let arrived = bench.calm.try_recv().unwrap().1.remove(0);
+    bench.engine.once(&mut vec![answer(&arrived, running(1_001), PlaceState::Drawing)]);
+    assert_eq!(said(&mut stream).len(), 1);
+    let news = |places, all| Message::News(Box::new(News { drop: evening(), tick: None, places, all }));
+    bench.engine.once(&mut vec![news(Vec::new(), true)]);
+    let calm = bench.calm.try_recv().unwrap().1.remove(0);
+    bench.engine.once(&mut vec![news(vec![calm.held.place], false)]);
+    let urgent = bench.urgent.try_recv().expect("asked for at once").1.remove(0);
+    let called = PlaceState::Called { key: OrderKey(5), deadline: 70_000_000 };
+    bench.engine.once(&mut vec![answer(&urgent, running(1_003), called)]);
+    assert!(said(&mut stream)[0].starts_with("event: called"));
+    bench.engine.once(&mut vec![answer(&calm, running(1_002), PlaceState::Waiting { key: OrderKey(5), rank: 0 })]);
+    assert!(said(&mut stream).is_empty(), "what was seen before it counts no longer");
+}
+
+#[test]
+fn an_automatic_claim_that_changes_nothing_is_not_tried_again_and_none_of_an_ended_drop() {
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
+    let _stream = bench.open_with(&crowd, true);
+    let called = PlaceState::Called { key: OrderKey(5), deadline: 70_000_000 };
+    let arrived = bench.calm.try_recv().unwrap().1.remove(0);
+    bench.engine.once(&mut vec![answer(&arrived, running(1_001), called)]);
+    let claim = bench.claims.try_recv().expect("claimed").1;
+    bench.engine.once(&mut vec![answer(&claim, running(1_002), called)]);
+    assert!(bench.claims.try_recv().is_err(), "the same again brings the same");
+    let ended = DropState { ended: true, ..running(2_000) };
+    let changed =
+        Message::News(Box::new(News { drop: evening(), tick: None, places: vec![claim.held.place], all: false }));
+    bench.engine.once(&mut vec![changed]);
+    let look = bench.urgent.try_recv().unwrap().1.remove(0);
+    bench.engine.once(&mut vec![answer(&look, ended, PlaceState::Lapsed { key: OrderKey(5), deadline: 70_000_000 })]);
+    assert!(bench.claims.try_recv().is_err(), "there is nothing to claim any more");
+}
+
+#[test]
+fn a_stream_whose_place_was_moved_away_listens_for_it_no_longer() {
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
+    let mut stream = bench.open(&crowd);
+    let arrived = bench.calm.try_recv().unwrap().1.remove(0);
+    bench.engine.once(&mut vec![answer(&arrived, running(1_001), PlaceState::Moved)]);
+    assert!(said(&mut stream)[0].contains("\"reason\":\"moved\""));
+    assert!(bench.engine.entries.of_place(&arrived.held.place).is_empty());
+    drop(stream);
+    bench.hear();
+    assert!(bench.room.is_empty() && bench.engine.entries.len() == 0);
+}
+
+#[test]
+fn what_goes_with_a_position_is_told_anew_though_the_position_stands() {
+    let mut bench = Bench::new();
+    let crowd = Crowd::of_tick(&evening(), Tick::of_waiting(1, running(1_000), 10));
+    let mut stream = bench.open(&crowd);
+    let mut told = Vec::new();
+    for second in 1..=3 {
+        let mut tick = Tick::of_waiting(second + 1, running(1_000_000 * second), 10);
+        (tick.counts.capacity, tick.counts.sold) = (100, 40 + second.min(2));
+        bench.tell(tick);
+        for _ in 0..20 {
+            bench.engine.now += 1;
+            bench.engine.once(&mut Vec::new());
+            told.append(&mut said(&mut stream));
+        }
+    }
+    let told: Vec<_> = told.iter().filter(|frame| frame.starts_with("event: position")).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].contains("\"left\":58"), "{told:?}");
 }

@@ -38,8 +38,7 @@ pub(crate) async fn entrants(
     let drop = DropId::parse(&drop).ok_or(Error::UnknownDrop)?;
     let tick = app.crowds.of(&drop).await?.tick();
     let tree = app.draws.tree(&drop, &tick).await?.ok_or(Error::NoList)?;
-    // weak: the list may travel compressed
-    let name = format!("W/\"{}\"", hex(&tree.root()));
+    let name = format!("\"{}\"", hex(&tree.root()));
     let caching = [(header::ETAG, name.as_str()), (header::CACHE_CONTROL, "public, max-age=60")];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == name.as_str()) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());

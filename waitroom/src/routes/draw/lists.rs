@@ -9,10 +9,16 @@ use admission::{
 };
 use dashmap::DashMap;
 use serde::Serialize;
-use tokio::sync::OnceCell;
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::{Duration, Instant},
+};
 use utoipa::ToSchema;
 
 use crate::{crowd::Tick, error::Error};
+
+/// After a list could not be read, how long it is not read again: it may be 16 MB and more, and everybody asks.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What a fan's place has to do with the draw.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -51,7 +57,15 @@ pub(crate) struct Draws {
 struct Known {
     text: String,
     proof: Proof,
-    tree: Arc<OnceCell<Arc<Tree>>>,
+    list: Arc<List>,
+}
+
+/// The list of one root, read by one and waited for by the others.
+#[derive(Default)]
+struct List {
+    tree: OnceCell<Arc<Tree>>,
+    /// Held by who reads it; when it last failed.
+    failed_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Draws {
@@ -62,30 +76,28 @@ impl Draws {
     /// The frozen list; `None` before it is frozen.
     pub(crate) async fn tree(&self, drop: &DropId, tick: &Tick) -> Result<Option<Arc<Tree>>, Error> {
         match self.known(drop, tick) {
-            Some(known) => self.tree_of(drop, &known).await,
+            Some(known) => known.tree(&self.line, drop).await,
             None => Ok(None),
         }
     }
 
-    /// What the holder of a place may know of the draw: those it concerns, and those on its list for ever.
-    pub(crate) async fn receipt(
-        &self,
-        drop: &DropId,
-        tick: &Tick,
-        place: Place,
-        state: &PlaceState,
-    ) -> Result<Option<Receipt>, Error> {
-        let Some(known) = self.known(drop, tick) else { return Ok(None) };
+    /// What the holder of a place may know of the draw: those it concerns, and those on its list for ever. `None`
+    /// also while the list is being read, which nobody waits for here.
+    pub(crate) fn receipt(&self, drop: &DropId, tick: &Tick, place: Place, state: &PlaceState) -> Option<Receipt> {
+        let known = self.known(drop, tick)?;
         let proof = &known.proof;
-        let tree = self.tree_of(drop, &known).await?;
+        let tree = match proof.entrants {
+            Some(_) => Some(known.tree_now(&self.line, drop)?),
+            None => None,
+        };
         let index = tree.as_ref().and_then(|tree| tree.index(place));
         let concerned = matches!(state, PlaceState::Lobby | PlaceState::Drawing | PlaceState::Late { .. });
         if index.is_none() && !concerned {
-            return Ok(None);
+            return None;
         }
         let listed = index.zip(tree.as_ref());
         let beacon = proof.beacon.as_ref().filter(|_| proof.seed.is_none());
-        Ok(Some(Receipt {
+        Some(Receipt {
             state: proof.state,
             entrants: proof.entrants.as_ref().map_or(0, |entrants| entrants.count),
             drawn: proof.drawn,
@@ -96,7 +108,7 @@ impl Draws {
             proof: listed
                 .and_then(|(index, tree)| tree.proof(index))
                 .map(|path| path.into_iter().map(Hexed::from).collect()),
-        }))
+        })
     }
 
     /// The draw as the tick shows it; read anew only when it has changed, and the list only with another root.
@@ -117,23 +129,54 @@ impl Draws {
             }
         };
         let root = |proof: &Proof| proof.entrants.as_ref().map(|entrants| entrants.root);
-        let tree = before.filter(|known| root(&known.proof) == root(&proof)).map(|known| known.tree.clone());
-        let known = Arc::new(Known { text: text.clone(), proof, tree: tree.unwrap_or_default() });
+        let list = before.filter(|known| root(&known.proof) == root(&proof)).map(|known| known.list.clone());
+        let known = Arc::new(Known { text: text.clone(), proof, list: list.unwrap_or_default() });
         self.known.insert(drop.clone(), known.clone());
         Some(known)
     }
+}
 
-    async fn tree_of(&self, drop: &DropId, known: &Known) -> Result<Option<Arc<Tree>>, Error> {
-        let Some(entrants) = &known.proof.entrants else { return Ok(None) };
-        let root = entrants.root;
-        let read = async || {
-            let list = self.line.list(drop).await?;
-            let tree = tokio::task::spawn_blocking(move || parse_list(&list).map(Tree::new));
-            let tree = tree.await.map_err(|error| Error::Signing(error.into()))?;
-            // not (yet) the list of this root: Redis was lost a moment ago
-            let tree = tree.filter(|tree| tree.root() == *root.bytes()).ok_or(Error::Batch(BatchError::Restoring))?;
-            Ok::<_, Error>(Arc::new(tree))
+impl Known {
+    /// The list, waited for.
+    async fn tree(&self, line: &Line, drop: &DropId) -> Result<Option<Arc<Tree>>, Error> {
+        let Some(entrants) = &self.proof.entrants else { return Ok(None) };
+        let mut failed_at = match self.list.tree.get() {
+            Some(tree) => return Ok(Some(tree.clone())),
+            None => self.list.failed_at.lock().await,
         };
-        known.tree.get_or_try_init(read).await.map(|tree| Some(tree.clone()))
+        if failed_at.is_some_and(|at| at.elapsed() < RETRY_AFTER) {
+            return Err(Error::Batch(BatchError::Restoring));
+        }
+        let tree = self.list.tree.get_or_try_init(|| read(line, drop, entrants.root)).await;
+        if tree.is_err() {
+            *failed_at = Some(Instant::now());
+        }
+        tree.map(|tree| Some(tree.clone()))
     }
+
+    /// The list if it has been read; else somebody begins to.
+    fn tree_now(self: &Arc<Self>, line: &Line, drop: &DropId) -> Option<Arc<Tree>> {
+        if let Some(tree) = self.list.tree.get() {
+            return Some(tree.clone());
+        }
+        let is_time = |failed_at: &Option<Instant>| failed_at.is_none_or(|at| at.elapsed() >= RETRY_AFTER);
+        if self.list.failed_at.try_lock().is_ok_and(|failed_at| is_time(&failed_at)) {
+            let (known, line, drop) = (self.clone(), line.clone(), drop.clone());
+            tokio::spawn(async move {
+                if let Err(error) = known.tree(&line, &drop).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, %drop, "the list of the draw cannot be read");
+                }
+            });
+        }
+        None
+    }
+}
+
+async fn read(line: &Line, drop: &DropId, root: Hexed<32>) -> Result<Arc<Tree>, Error> {
+    let list = line.list(drop).await?;
+    let tree = tokio::task::spawn_blocking(move || parse_list(&list).map(Tree::new));
+    let tree = tree.await.map_err(|error| Error::Signing(error.into()))?;
+    // not (yet) the list of this root: Redis was lost a moment ago
+    let tree = tree.filter(|tree| tree.root() == *root.bytes()).ok_or(Error::Batch(BatchError::Restoring))?;
+    Ok(Arc::new(tree))
 }
