@@ -78,7 +78,7 @@ impl From<Error> for Problem {
         let forbidden = |slug, title| Self::new(StatusCode::FORBIDDEN, slug, title);
         match error {
             Error::UnknownDrop => Self::new(StatusCode::NOT_FOUND, "drop", "There is no such drop"),
-            Error::UnknownLogo => Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such logo"),
+            Error::UnknownLogo => Self::new(StatusCode::NOT_FOUND, "drop", "This drop has no such logo"),
             Error::UnknownPlace => {
                 Self::new(StatusCode::NOT_FOUND, "place", "You have no place in this line").detail("Join first.")
             }

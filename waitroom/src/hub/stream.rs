@@ -276,7 +276,7 @@ impl Stream {
     fn heartbeat(&mut self, frame: &mut Frame) -> Option<Kind> {
         std::mem::take(&mut self.owes.heartbeat).then(|| {
             // not a comment: a page does not hear those, and must tell a quiet stream from a dead one
-            frame.text("event: beat\ndata: \n\n");
+            frame.text("event: beat\ndata: {}\n\n");
             Kind::Heartbeat
         })
     }

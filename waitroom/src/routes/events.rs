@@ -47,7 +47,7 @@ pub(crate) struct Options {
                            (`{retry_after_s, reason}`), the last; the reason is `full`, `address` or `place` (no room \
                            for more streams of this process, address, place), `restart` or `unavailable`. A position \
                            comes every second to who is near the front, at least every 10 s to all it moves for; \
-                           `beat`, without data, at least every 10 s to who would hear nothing.",
+                           `beat` (`{}`), at least every 10 s to who would hear nothing.",
             body = String,
             content_type = "text/event-stream"
         ),

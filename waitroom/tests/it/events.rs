@@ -47,7 +47,7 @@ impl Frames {
                     let line = block.lines().find_map(|line| line.strip_prefix(name));
                     line.map(|value| value.trim_start().to_owned()).unwrap_or_default()
                 };
-                if field("data:").is_empty() {
+                if field("data:").is_empty() || field("event:") == "beat" {
                     continue;
                 }
                 let data = serde_json::from_str(&field("data:")).unwrap();

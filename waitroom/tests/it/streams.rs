@@ -310,7 +310,7 @@ async fn a_silent_line_gives_a_sign_of_life() {
         let heard = async {
             loop {
                 let bytes = answer.chunk().await.unwrap().unwrap();
-                if bytes.starts_with(b"event: beat\ndata: \n\n") {
+                if bytes.starts_with(b"event: beat\ndata: {}\n\n") {
                     return;
                 }
             }
