@@ -64,7 +64,7 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     for (mut fan, mut wire) in leaving {
         let (status, _) = fan.call(&mut wire, "POST", "leave").await?;
         ensure!(status == 204, "leaving answered {status}");
-        left.push((fan, wire));
+        left.push(fan);
     }
     sleep(BEFORE).await;
     let before = lose_everything(&stage, &drop).await?;
@@ -270,15 +270,17 @@ fn newcomers_and_leavers(
     stage: &Arc<Stage>,
     drop: &DropId,
     from: usize,
-    left: Vec<(Fan, Wire)>,
+    left: Vec<Fan>,
 ) -> impl Future<Output = anyhow::Result<Others>> + use<> {
     let (stage, drop) = (stage.clone(), drop.clone());
     let task = tokio::spawn(async move {
         sleep(Duration::from_secs(5)).await; // the line is there again
         let newcomers = join(&stage, &drop, from..from + NEWCOMERS).await?;
         let mut revived = 0;
-        for (mut fan, wire) in left {
-            let document = ask(&mut fan, &mut Some(wire), "POST", "join").await.context("a fan who had left")?;
+        for mut fan in left {
+            // by a new connection: the old one was idle for longer than the server keeps one
+            let document =
+                ask(&mut fan, &mut None, "POST", "join").await.context("a fan who had left got no answer")?;
             revived += usize::from(document["state"] != "left");
         }
         anyhow::Ok(Others { newcomers: newcomers.into_iter().map(|(fan, _)| fan.place).collect(), revived })
