@@ -31,7 +31,8 @@ fi
 
 step "shell scripts"
 if command -v shellcheck >/dev/null 2>&1; then
-    shellcheck scripts/*.sh scripts/bench/*.sh .ci/run
+    # older ones take what a trap calls for code nobody reaches
+    shellcheck --exclude=SC2317 scripts/*.sh scripts/bench/*.sh .ci/run
 else
     for script in scripts/*.sh scripts/bench/*.sh .ci/run; do sh -n "$script"; done
     skip "shellcheck is not installed; the scripts were only parsed"

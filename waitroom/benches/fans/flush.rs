@@ -328,8 +328,10 @@ fn figures(before: &Line, back: &Back, after: &Line, lives: &[Life], others: &Ot
     figures.is("admissions with a new session deadline", renewed.count() as f64, "");
     figures.at_most(0.0, "fans whose place changed", lives.iter().filter(|life| life.moved).count() as f64, "");
     figures.at_most(0.0, "ended places that came back", others.revived as f64, "");
-    figures.at_most(0.0, "called while they gathered", back.line.called_total as f64, "");
-    figures.at_least(1.0, "called after it", after.called_total as f64, "");
+    // the total is kept over the loss, as it stood within the last second
+    let gathered = back.line.called_total.saturating_sub(before.called_total);
+    figures.at_most(0.0, "called while they gathered", gathered as f64, "");
+    figures.at_least(1.0, "called after it", after.called_total.saturating_sub(back.line.called_total) as f64, "");
     figures
 }
 
