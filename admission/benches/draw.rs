@@ -11,6 +11,7 @@ use admission::{
     ids::{DropId, Place},
     line::{Line, Newcomer, Order, Phase},
 };
+use anyhow::Context as _;
 use jiff::SignedDuration;
 use shared::{clock::Clock, encoding::sha256, testing::world};
 use uuid::Uuid;
@@ -58,12 +59,12 @@ async fn main() -> anyhow::Result<()> {
     let began = Instant::now();
     let mut frozen = Duration::ZERO;
     while drawer.step(&line, &drop).await? {
-        if frozen.is_zero() && shown(&line, &id).await?.seed.is_some() {
+        if frozen.is_zero() && shown(&line, &id).await?.is_some_and(|proof| proof.seed.is_some()) {
             frozen = began.elapsed();
         }
     }
     let drawn = began.elapsed();
-    let proof = shown(&line, &id).await?;
+    let proof = shown(&line, &id).await?.context("nothing is shown of the draw")?;
     anyhow::ensure!(proof.state == Stage::Drawn && proof.drawn == entrants, "not drawn: {:?}", proof.state);
     let list = line.list(&id).await?;
     let began = Instant::now();
@@ -86,8 +87,10 @@ fn place(n: u64) -> Place {
     Place::from_bytes(half)
 }
 
-async fn shown(line: &Line, id: &DropId) -> anyhow::Result<Proof> {
-    Ok(serde_json::from_str(&line.watch(id, None, true).await?.1.face.draw)?)
+/// What is public of the draw; `None` before its first step.
+async fn shown(line: &Line, id: &DropId) -> anyhow::Result<Option<Proof>> {
+    let text = line.watch(id, None, true).await?.1.face.draw;
+    Ok((!text.is_empty()).then(|| serde_json::from_str(&text)).transpose()?)
 }
 
 async fn zadd(world: &shared::testing::World, places: &[Place]) -> anyhow::Result<Duration> {
