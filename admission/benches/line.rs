@@ -95,7 +95,7 @@ async fn run(places: u64) -> anyhow::Result<ExitCode> {
     figures.is("joins, 256 a call, line short", first.rate, "/s");
     figures.is("joins, 256 a call, line of a million", last.rate, "/s");
     // a join looks wherever a place may stand, and tells the rank: some thirteen commands to the bare script's four
-    figures.at_least(0.3, "joins, a million ÷ bare script", last.rate / bare, "");
+    figures.at_least(0.5, "joins, a million ÷ bare script", last.rate / bare, "");
     figures.at_least(0.6, "joins, a million ÷ short", last.rate / first.rate, "");
     figures.is("joins one by one, batched, 1,024 fans", batched.rate, "/s");
     figures.is("of Redis, a join, line short", first.redis_us, "µs");

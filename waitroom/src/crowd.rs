@@ -1,9 +1,6 @@
 //! Everybody this process holds of one drop: one look at the line serves them all.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use admission::{
     estimate::{Meter, Speed},
@@ -91,7 +88,7 @@ impl Crowds {
             Entry::Vacant(vacant) => {
                 let crowd = Arc::new(Crowd { tick: ArcSwap::default(), card: Card::new(drop) });
                 let ways = (self.line.clone(), self.hub.clone());
-                let watcher = Watcher::new(ways, drop.clone(), Arc::downgrade(&crowd), first);
+                let watcher = Watcher::new(ways, drop.clone(), crowd.clone(), first);
                 let (every, stopping) = (self.watch_every, self.lifecycle.stopping());
                 self.lifecycle.spawn("crowd watcher", async move {
                     watcher.run(every, stopping).await;
@@ -131,7 +128,7 @@ struct Watcher {
     line: Line,
     hub: Hub,
     drop: DropId,
-    crowd: Weak<Crowd>,
+    crowd: Arc<Crowd>,
     last_change: String,
     number: u64,
     epoch: u64,
@@ -139,7 +136,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn new((line, hub): (Line, Hub), drop: DropId, crowd: Weak<Crowd>, first: (DropState, Watched)) -> Self {
+    fn new((line, hub): (Line, Hub), drop: DropId, crowd: Arc<Crowd>, first: (DropState, Watched)) -> Self {
         let last_change = first.1.last_change.clone();
         let epoch = first.0.epoch;
         let mut watcher = Self { line, hub, drop, crowd, last_change, number: 0, epoch, meter: Meter::default() };
@@ -172,50 +169,45 @@ impl Watcher {
                 }
                 Err(_) => {}
             }
-            if self.crowd.strong_count() == 0 {
-                return;
-            }
         }
     }
 
     /// Reads what changed and tells the streams; publishes a tick when one is due or when the drop itself
     /// changed. Returns whether it did.
     async fn look(&mut self, tick_due: bool) -> Result<bool, LineError> {
-        let (drop, mut watched) = self.line.watch(&self.drop, Some(&self.last_change), tick_due).await?;
-        let ticked = tick_due || watched.changes.contains(&Change::Drop);
+        let (mut drop, mut watched) = self.line.watch(&self.drop, Some(&self.last_change), tick_due).await?;
+        let (changes, last_change) = (std::mem::take(&mut watched.changes), watched.last_change.clone());
+        let ticked = tick_due || changes.contains(&Change::Drop);
         if ticked && !tick_due {
-            // before anything is taken note of: should this fail, the changes are read again
-            let now = self.line.watch(&self.drop, None, true).await?.1;
-            (watched.pivots, watched.face) = (now.pivots, now.face);
+            // A look of its own, and all of it: counts and keys of two moments would make wrong positions. Before
+            // anything is taken note of: should this fail, the changes are read again.
+            (drop, watched) = self.line.watch(&self.drop, None, true).await?;
         }
-        let (epoch, last_change) = (drop.epoch, watched.last_change.clone());
-        let all = epoch != self.epoch || watched.changes.contains(&Change::Gap);
-        let places = std::mem::take(&mut watched.changes).iter().filter_map(place_of).collect();
-        let tick = if ticked { self.publish(drop, watched) } else { None };
+        let epoch = drop.epoch;
+        let all = epoch != self.epoch || changes.contains(&Change::Gap);
+        let places = changes.iter().filter_map(place_of).collect();
+        let tick = ticked.then(|| self.publish(drop, watched));
         let news = News { drop: self.drop.clone(), tick, places, all };
         // a hub that is too far behind reads these changes again at the next look
         if news.is_empty() || self.hub.tell(news) {
             self.epoch = epoch;
             self.last_change = last_change;
         }
-        if ticked && let Some(crowd) = self.crowd.upgrade() {
-            // what could not be reported stays in the card for the next time
-            if let Err(error) = crowd.card.report(&self.line, &self.drop).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, drop = %self.drop, "reporting the estimates");
-            }
+        // what could not be reported stays in the card for the next time
+        if ticked && let Err(error) = self.crowd.card.report(&self.line, &self.drop).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, drop = %self.drop, "reporting the estimates");
         }
         Ok(ticked)
     }
 
-    fn publish(&mut self, drop: DropState, watched: Watched) -> Option<Arc<Tick>> {
+    fn publish(&mut self, drop: DropState, watched: Watched) -> Arc<Tick> {
         self.number += 1;
         let speed = self.meter.measure(&drop, &watched.counts);
-        let crowd = self.crowd.upgrade()?;
         let pivots = Pivots::new(watched.pivots, watched.counts.waiting);
         let tick = Tick { number: self.number, drop, counts: watched.counts, face: watched.face, pivots, speed };
         let tick = Arc::new(tick);
-        crowd.tick.store(tick.clone());
-        Some(tick)
+        self.crowd.tick.store(tick.clone());
+        tick
     }
 }
 

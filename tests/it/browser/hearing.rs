@@ -24,7 +24,7 @@ const TAKE_OVER: &str = "
 const SAY: &str = "
     const [name, told] = arguments;
     const lastEventId = `${document.getElementById('queue').dataset.epoch}.1.1`;
-    window.stream.dispatchEvent(new MessageEvent(name, { data: told ? JSON.stringify(told) : '', lastEventId }));";
+    window.stream.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(told), lastEventId }));";
 
 async fn take_over(tab: &Tab) {
     tab.run(TAKE_OVER).await;
@@ -48,7 +48,7 @@ async fn a_stream_that_fell_silent_is_opened_again() {
     // twice almost too long, with a word in between that says nothing else: not silent
     tab.run("const { now } = Date; window.later = 0; Date.now = () => now() + window.later; window.later = 15000")
         .await;
-    say(&tab, "beat", Value::Null).await;
+    say(&tab, "beat", json!({})).await;
     tab.run("window.later = 30000").await;
     tab.run("document.dispatchEvent(new Event('visibilitychange'))").await;
     tab.run("return new Promise((resolve) => setTimeout(resolve, 0))").await; // after what was put off for no time

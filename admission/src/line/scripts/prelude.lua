@@ -130,8 +130,8 @@ local function finish(place, reason)
 end
 
 -- What a place is now: {state, order key, claim deadline, granted at, session deadline, rank, given up},
--- ('lobby' with an order key: behind the draw)
--- deadlines on the clock as they stand; rank is 0-based in the waiting line, -1 elsewhere.
+-- deadlines on the clock as they stand; rank is 0-based in the waiting line, -1 elsewhere. A state of
+-- 'lobby' with an order key is that of a latecomer, who stands behind the draw.
 local function describe(place)
   local session = redis.call('ZSCORE', ACTIVE, place)
   if session then
@@ -139,7 +139,7 @@ local function describe(place)
     return { 'admitted', text(r.key), '0', text(r.granted_at), text(session_wall(int(session))), '-1', '0' }
   end
   local claim = redis.call('ZSCORE', CLAIMS, place)
-  if claim then return { 'claiming', claim and text(int(claim)), '0', '0', '0', '-1', '0' } end
+  if claim then return { 'claiming', text(int(claim)), '0', '0', '0', '-1', '0' } end
   local deadline = redis.call('ZSCORE', CALLED, place)
   if deadline then
     local r = record(place)
