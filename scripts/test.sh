@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole suite over real servers, and a summary of it.
+# The whole suite over real servers, with crash points built in, and a summary of it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,7 +8,7 @@ log=target/test.log
 mkdir -p target
 started=$(date +%s)
 status=0
-{ scripts/with-servers.sh cargo test --workspace --locked --no-fail-fast -- --color never 2>&1 && echo 0 >target/test.status \
+{ scripts/with-servers.sh cargo test --workspace --features failpoints --locked --no-fail-fast -- --color never 2>&1 && echo 0 >target/test.status \
     || echo $? >target/test.status; } | tee "$log"
 status=$(cat target/test.status)
 

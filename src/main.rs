@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
+    #[cfg(feature = "failpoints")]
+    let _armed = shared::crash::armed();
     shared::telemetry::install_crypto();
     open_files::raise();
     let json = cli.globals.json;

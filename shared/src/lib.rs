@@ -18,7 +18,7 @@
 //!
 //! [`redis`] and [`postgres`] connect, refuse what is unsafe, and never hang;
 //! [`private_stack`] starts servers of our own where none are given, and `testing` (a feature) gives
-//! every test a world of its own on them.
+//! every test a world of its own on them; [`crash`] ends a process where a test wants to see what is left.
 
 pub mod settings;
 pub mod telemetry;
@@ -49,6 +49,8 @@ pub mod vault;
 pub mod postgres;
 pub mod private_stack;
 pub mod redis;
+
+pub mod crash;
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -58,7 +58,7 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     let stage = Arc::new(Stage::set(60).await?);
     let mut figures = Figures::new("gone");
     let mut baseline = f64::NAN;
-    for percent in [0_u32, 30, 60] {
+    for percent in [0_u32, 30, 60].into_iter().filter(|p| std::env::var("TEMP").map_or(true, |t| t == p.to_string())) {
         let evening = evening(&stage, fans, rate, percent).await?;
         let with = |what: &str| format!("{what}, {percent} % gone");
         if percent == 0 {
@@ -293,6 +293,11 @@ fn positions(lives: &[Life], rank: &HashMap<String, usize>, samples: &[Sample]) 
             heard.position <= EXACT && (implied < called || implied > by_then)
         };
         found.wrong_front += frames.iter().filter(wrong).count();
+        for (rank, heard) in frames.iter().filter(wrong) {
+            let after: Vec<_> = samples.iter().filter(|s| s.at >= heard.at).take(3).map(|s| (s.called, s.at.duration_since(heard.at).as_millis())).collect();
+            let before: Vec<_> = samples.iter().rev().filter(|s| s.at < heard.at).take(3).map(|s| (s.called, heard.at.duration_since(s.at).as_millis())).collect();
+            eprintln!("TEMP wrong: rank {rank} position {} tick {} implied {} called {called} implied {implied:?} before {before:?} after {after:?}", heard.position, heard.tick, (rank+1).saturating_sub(heard.position));
+        }
         let heard_first = frames.iter().map(|(_, heard)| heard.at).min();
         let heard_last = frames.iter().map(|(_, heard)| heard.at).max();
         if let (Some(first), Some(last)) = (heard_first, heard_last) {
