@@ -134,7 +134,7 @@ impl fmt::Debug for Place {
 
 impl Serialize for Place {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        to.serialize_str(&base64url(&self.0))
     }
 }
 

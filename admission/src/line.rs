@@ -15,7 +15,7 @@ mod scripts;
 use std::sync::Arc;
 
 use redis::{ScriptInvocation, Value};
-use shared::redis::Redis;
+use shared::{encoding::base64url, redis::Redis};
 
 pub use answer::{Change, Counts, DropState, EndReason, Face, Joined, Notice, Outcomes, PlaceState, Released, Watched};
 pub use batch::{BatchError, Batcher};
@@ -123,7 +123,7 @@ impl Line {
         drop: &DropId,
         who: &[Newcomer],
     ) -> Result<(DropState, Vec<(Held, Joined)>), LineError> {
-        self.join_or_put_back(drop, who, "").await
+        self.join_or_put_back(drop, who, true).await
     }
 
     /// As [`Line::join_held`], but nobody gets a new place: what a fan's pass says is put back where Redis lost it,
@@ -133,34 +133,34 @@ impl Line {
         drop: &DropId,
         who: &[Newcomer],
     ) -> Result<(DropState, Vec<(Held, Joined)>), LineError> {
-        self.join_or_put_back(drop, who, "-").await
+        self.join_or_put_back(drop, who, false).await
     }
 
     async fn join_or_put_back(
         &self,
         drop: &DropId,
         who: &[Newcomer],
-        sign: &str,
+        is_new_given: bool,
     ) -> Result<(DropState, Vec<(Held, Joined)>), LineError> {
-        let (state, parts) = self
+        let (state, mut parts) = self
             .run(&scripts::JOIN, drop, |call| {
                 for newcomer in who {
                     let key = newcomer.receipt.and_then(|receipt| receipt.key).map_or(0, |key| key.0);
                     let epoch = newcomer.receipt.map_or(0, |receipt| receipt.epoch);
-                    call.arg(newcomer.place.to_string()).arg(key).arg(format!("{sign}{epoch}"));
+                    call.arg(base64url(newcomer.place.as_bytes())).arg(key);
+                    if is_new_given {
+                        call.arg(epoch);
+                    } else {
+                        call.arg(format!("-{epoch}"));
+                    }
                     call.arg(newcomer.account.as_deref().unwrap_or_default());
                     call.arg(newcomer.visitor());
                 }
             })
             .await?;
-        let answers = strings(parts)?;
-        Ok((
-            state,
-            who.iter()
-                .zip(&answers)
-                .map(|(who, text)| moves::joined(who, &answer::fields(text)))
-                .collect::<Result<_, _>>()?,
-        ))
+        let texts: String = answer::next(&mut parts, "answers")?;
+        let answers = answer::lines(&texts, who)?.map(|(who, text)| moves::joined(who, &answer::fields(text)));
+        Ok((state, answers.collect::<Result<_, _>>()?))
     }
 
     /// What places are, whoever holds them; changes nothing.
@@ -181,15 +181,15 @@ impl Line {
     }
 
     async fn describe(&self, drop: &DropId, places: &[Place]) -> Result<(DropState, Vec<Answer>), LineError> {
-        let (state, parts) = self
+        let (state, mut parts) = self
             .run(&scripts::LOOK, drop, |call| {
                 for place in places {
                     call.arg(place.to_string());
                 }
             })
             .await?;
-        let answers = strings(parts)?;
-        let answers = places.iter().zip(&answers).map(|(place, text)| Answer::of(*place, &answer::fields(text)));
+        let texts: String = answer::next(&mut parts, "answers")?;
+        let answers = answer::lines(&texts, places)?.map(|(place, text)| Answer::of(*place, &answer::fields(text)));
         Ok((state, answers.collect::<Result<_, _>>()?))
     }
 
@@ -352,8 +352,4 @@ impl Line {
 
 fn found(answer: u8) -> Result<(), LineError> {
     if answer == 1 { Ok(()) } else { Err(LineError::Restoring) }
-}
-
-fn strings(parts: impl Iterator<Item = Value>) -> Result<Vec<String>, LineError> {
-    Ok(parts.map(redis::from_redis_value).collect::<Result<_, _>>()?)
 }

@@ -331,3 +331,25 @@ async fn write(
     rows::write_grants(&mut tx, drop, grants).await?;
     Ok(tx.commit().await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_another_process_restored_meanwhile_is_left_as_it_is() {
+        let world = shared::testing::world().await;
+        let (pool, line, id) = (&world.pool, Line::new(world.redis.clone()), DropId::parse("evening").unwrap());
+        sqlx::query("INSERT INTO drops (drop_id, rate_per_minute, seed) VALUES ('evening', 60, $1)")
+            .bind(&[7u8; 32][..])
+            .execute(pool)
+            .await
+            .unwrap();
+        let drop = drops::show(pool, &id).await.unwrap();
+        line.create(&id, &drop.control(2)).await.unwrap();
+        // as if it had been missing when this process looked
+        let restored = Keeper::new(pool.clone(), 60).restore(&line, &drop).await;
+        assert_eq!(restored.unwrap(), None);
+        assert_eq!(rows::read(pool, &id).await.unwrap(), None, "no epoch is used up");
+    }
+}

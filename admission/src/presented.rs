@@ -1,12 +1,15 @@
 //! What a request presents of its sender: in a header or, from browsers, in a cookie. A header beats a
 //! cookie, even one that cannot be read: it is then as good as a wrong one, never as good as none.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use shared::http::cookies;
 
 use crate::ids::DropId;
 
 pub const VISITOR_COOKIE: &str = "__Host-onsale-visitor";
+const VISITOR: HeaderName = HeaderName::from_static("onsale-visitor");
+const PASS: HeaderName = HeaderName::from_static("onsale-pass");
+
 /// What carries a drop's admission token from the waiting page to the seats, in browsers.
 pub fn admission_cookie(drop: &DropId) -> String {
     format!("__Host-onsale-admission-{drop}")
@@ -22,13 +25,13 @@ pub(crate) const OPERATOR_COOKIE: &str = "__Host-onsale-operator";
 
 /// The visitor secret as sent, and whether in a header: such a client keeps it itself.
 pub fn visitor(headers: &HeaderMap) -> Option<(String, bool)> {
-    let in_header = in_header(headers, "onsale-visitor").map(|text| (text, true));
+    let in_header = in_header(headers, &VISITOR).map(|text| (text, true));
     in_header.or_else(|| Some((cookies::get(headers, VISITOR_COOKIE)?, false)))
 }
 
 /// The pass, when a header carries it.
 pub fn pass(headers: &HeaderMap) -> Option<String> {
-    in_header(headers, "onsale-pass")
+    in_header(headers, &PASS)
 }
 
 /// A fan's session token.
@@ -43,14 +46,14 @@ pub(crate) fn operator(headers: &HeaderMap) -> Option<String> {
 
 /// `Authorization: Bearer <token>` (RFC 6750); another scheme is a token nobody accepts.
 pub fn bearer(headers: &HeaderMap) -> Option<String> {
-    let value = in_header(headers, header::AUTHORIZATION.as_str())?;
+    let value = in_header(headers, &header::AUTHORIZATION)?;
     Some(match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim().to_owned(),
         _ => String::new(),
     })
 }
 
-fn in_header(headers: &HeaderMap, name: &str) -> Option<String> {
+fn in_header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| value.to_str().unwrap_or_default().to_owned())
 }
 

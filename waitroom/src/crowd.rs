@@ -10,6 +10,7 @@ use admission::{
 };
 use arc_swap::ArcSwap;
 use dashmap::{DashMap, Entry};
+use metrics::Counter;
 use shared::lifecycle::Lifecycle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -36,19 +37,19 @@ pub(crate) struct Tick {
 }
 
 impl Tick {
-    /// One at which everybody has `waiting` before them.
+    /// One at which the holder of `key` has `waiting` before them.
     #[cfg(test)]
-    pub(crate) fn of_waiting(number: u64, drop: DropState, waiting: u64) -> Self {
+    pub(crate) fn of_waiting(number: u64, drop: DropState, waiting: u64, key: OrderKey) -> Self {
         let counts = Counts { waiting, ..Counts::default() };
-        Self { number, drop, counts, pivots: Pivots::new(Vec::new(), waiting), ..Self::default() }
+        Self { number, drop, counts, pivots: Pivots::new(vec![(waiting, key)]), ..Self::default() }
     }
 
     /// How many stand before the holder of `key`; `None` when this look cannot say: the lobby is being
     /// drawn, or the key was given after it (those who came in between would be missing, and a position
-    /// shown too low could never be put right).
+    /// shown too low could never be put right), or its holder had been called or had left by then.
     pub(crate) fn ahead(&self, key: OrderKey) -> Option<u64> {
         let drawing = self.drop.is_open() && self.counts.lobby > 0;
-        (!drawing && key.0 <= self.drop.now).then(|| self.pivots.ahead(key))
+        (!drawing && key.0 <= self.drop.now).then(|| self.pivots.ahead(key)).flatten()
     }
 }
 
@@ -78,6 +79,11 @@ impl Crowds {
         if let Some(crowd) = self.all.get(drop) {
             return Ok(crowd.clone());
         }
+        // once a drop: boxed, or every request that waits would hold the room for it
+        Box::pin(self.meet(drop)).await
+    }
+
+    async fn meet(&self, drop: &DropId) -> Result<Arc<Crowd>, Error> {
         let first = match self.line.watch(drop, None, true).await {
             Err(LineError::Restoring) => return Err(Error::UnknownDrop),
             answer => answer?,
@@ -86,7 +92,7 @@ impl Crowds {
             // somebody else asked at the same moment
             Entry::Occupied(crowd) => Ok(crowd.get().clone()),
             Entry::Vacant(vacant) => {
-                let crowd = Arc::new(Crowd { tick: ArcSwap::default(), card: Card::new(drop) });
+                let crowd = Arc::new(Crowd::new(drop, Tick::default()));
                 let ways = (self.line.clone(), self.hub.clone());
                 let watcher = Watcher::new(ways, drop.clone(), crowd.clone(), first);
                 let (every, stopping) = (self.watch_every, self.lifecycle.stopping());
@@ -105,16 +111,33 @@ impl Crowds {
 pub(crate) struct Crowd {
     tick: ArcSwap<Tick>,
     card: Card,
+    new_joins: Counter,
+    known_joins: Counter,
 }
 
 impl Crowd {
     #[cfg(test)]
     pub(crate) fn of_tick(drop: &DropId, tick: Tick) -> Arc<Self> {
-        Arc::new(Self { tick: ArcSwap::from_pointee(tick), card: Card::new(drop) })
+        Arc::new(Self::new(drop, tick))
+    }
+
+    fn new(drop: &DropId, tick: Tick) -> Self {
+        let joins = |known| metrics::counter!("onsale_joins_total", "drop" => drop.to_string(), "known" => known);
+        Self {
+            tick: ArcSwap::from_pointee(tick),
+            card: Card::new(drop),
+            new_joins: joins("false"),
+            known_joins: joins("true"),
+        }
     }
 
     pub(crate) fn tick(&self) -> Arc<Tick> {
         self.tick.load_full()
+    }
+
+    /// Counts a join that took a new place, or found the one there was.
+    pub(crate) fn count_join(&self, is_new: bool) {
+        if is_new { &self.new_joins } else { &self.known_joins }.increment(1);
     }
 
     /// How the estimates shown here turned out.
@@ -203,7 +226,7 @@ impl Watcher {
     fn publish(&mut self, drop: DropState, watched: Watched) -> Arc<Tick> {
         self.number += 1;
         let speed = self.meter.measure(&drop, &watched.counts);
-        let pivots = Pivots::new(watched.pivots, watched.counts.waiting);
+        let pivots = Pivots::new(watched.pivots);
         let tick = Tick { number: self.number, drop, counts: watched.counts, face: watched.face, pivots, speed };
         let tick = Arc::new(tick);
         self.crowd.tick.store(tick.clone());

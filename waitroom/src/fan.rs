@@ -94,7 +94,13 @@ impl Caller {
 
     /// The signed-in account of a drop that asks for one.
     pub(crate) async fn account_if_required(&self, app: &App) -> Result<Option<String>, Error> {
-        match self.crowd(app).await?.tick().drop.account_required {
+        let crowd = self.crowd(app).await?;
+        self.account_of(app, &crowd)
+    }
+
+    /// The same, of a crowd at hand.
+    pub(crate) fn account_of(&self, app: &App, crowd: &Crowd) -> Result<Option<String>, Error> {
+        match crowd.tick().drop.account_required {
             true => Ok(Some(self.account(app)?.user_id.to_string())),
             false => Ok(None),
         }

@@ -190,6 +190,7 @@ mod tests {
         set_seed(pool, &drop, &seed(2)).await.unwrap();
         set_seed(pool, &drop, &seed(3)).await.unwrap();
         set_drawn(pool, &drop, 8).await.unwrap();
+        set_drawn(pool, &drop, 9).await.unwrap();
         let expected = Stored {
             root: lists[0].root(),
             count: 1,

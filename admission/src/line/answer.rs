@@ -283,6 +283,9 @@ pub struct Released {
     pub missed_total: u64,
 }
 
+/// As many fields as an answer has at most: a word, seven of the place, four of who has it.
+const FIELDS_MAX: usize = 12;
+
 /// Splits an answer into the drop's state and the rest; `Restoring` when there was no control.
 pub(super) fn split(drop: &DropId, answer: Value) -> Result<(DropState, std::vec::IntoIter<Value>), LineError> {
     let mut parts = from_redis_value::<Vec<Value>>(answer)?.into_iter();
@@ -354,9 +357,22 @@ fn drop_state(drop: &DropId, fields: &[String]) -> Result<DropState, LineError> 
     })
 }
 
-/// An answer's fields out of the one text that join and look pack them into.
+/// Each of those asked about with the line that answers it.
+pub(super) fn lines<'a, T>(
+    texts: &'a str,
+    asked: &'a [T],
+) -> Result<impl Iterator<Item = (&'a T, &'a str)>, LineError> {
+    if texts.lines().count() != asked.len() {
+        return Err(LineError::Shape("answers"));
+    }
+    Ok(asked.iter().zip(texts.lines()))
+}
+
+/// An answer's fields out of its line in the one text that join and look pack them into.
 pub(super) fn fields(text: &str) -> Vec<&str> {
-    text.split(' ').collect()
+    let mut fields = Vec::with_capacity(FIELDS_MAX);
+    fields.extend(text.split(' '));
+    fields
 }
 
 pub(super) fn texts(fields: &[String]) -> Vec<&str> {

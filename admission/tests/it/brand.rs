@@ -126,3 +126,18 @@ async fn a_brand_and_the_report_card_come_back_after_a_loss_of_redis() {
     assert!(watched.face.brand.contains(&logo.file()), "{}", watched.face.brand);
     assert_eq!(watched.counts.estimates, Outcomes { early: 4, ..noted });
 }
+
+#[tokio::test]
+async fn a_logo_that_went_away_meanwhile_is_not_named() {
+    let world = shared::testing::world().await;
+    let (line, id) = (Line::new(world.redis.clone()), DropId::parse("evening").unwrap());
+    let events = vec![crate::api::event(&world.pool).await];
+    let new = drops::NewDrop { id: id.clone(), events, settings: drops::Settings::at_rate(60) };
+    drops::create(&world.pool, &line, &new, "cli").await.unwrap();
+    let logo = admission::brand::Logo::check(SVG.into()).unwrap();
+    let drop = drops::change_logo(&world.pool, &line, &id, Some(&logo), "cli").await.unwrap();
+    sqlx::query("DELETE FROM drop_logos").execute(&world.pool).await.unwrap();
+    drops::show_brand(&world.pool, &line, &drop).await.unwrap();
+    assert_eq!(line.logo(&id).await.unwrap(), None);
+    assert_eq!(line.watch(&id, None, true).await.unwrap().1.face.brand, "", "waitrooms would ask for it in vain");
+}

@@ -2,10 +2,11 @@
 //! crowd gone after the join. Each evening: all join while the drop is paused, the gone hang up, the others
 //! listen; the drop resumes, and whoever is called claims after about a second.
 //!
-//! *Positions*: the truth is the order in Redis before the first call, less those called since. Frames of one
-//! tick come from one look, so those of the first hundred must all agree with one count of calls, which
-//! Redis had when the look was taken (or with a later one, where a fan looked since: what is shown never
-//! rises), and the others lie within 1 % of it.
+//! *Positions*: the truth is the order in Redis before the first call, less those called since; Redis's own record
+//! of the calls says how many that were at every moment. Frames of one tick come from one look, so those of the
+//! first hundred must all agree with one count of calls, which Redis had between two steps of the release when
+//! the look was taken (or with a later one, where a fan looked since: what is shown never rises), and the others
+//! lie within 1 % of it.
 //!
 //! *Slots*: claims granted ÷ rate × time, from the first grant until the last fan who stayed is called: all that
 //! while somebody present waits. The second before the first claim can come is told beside it.
@@ -26,7 +27,7 @@ use admission::{
 use anyhow::{Context as _, ensure};
 use redis::AsyncCommands as _;
 use serde_json::Value;
-use shared::testing::Figures;
+use shared::{clock::Clock, testing::Figures};
 use tokio::{
     sync::{Semaphore, oneshot},
     task::JoinSet,
@@ -44,8 +45,8 @@ const REACTION_MEAN_S: f64 = 1.0;
 const REACTION_MAX_S: f64 = 4.0;
 /// Time between two looks of ours at what was called and granted.
 const SAMPLE: Duration = Duration::from_millis(20);
-/// How old what a frame tells may be: a tick a second, and its way.
-const LAG: Duration = Duration::from_millis(1_500);
+/// How old what a frame tells may be, in milliseconds: a tick a second, and its way.
+const LAG_MS: i64 = 1_500;
 /// Joins under way at a time.
 const AT_A_TIME: usize = 256;
 /// The longest an evening may take.
@@ -58,7 +59,7 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     let stage = Arc::new(Stage::set(60).await?);
     let mut figures = Figures::new("gone");
     let mut baseline = f64::NAN;
-    for percent in [0_u32, 30, 60].into_iter().filter(|p| std::env::var("TEMP").map_or(true, |t| t == p.to_string())) {
+    for percent in [0_u32, 30, 60] {
         let evening = evening(&stage, fans, rate, percent).await?;
         let with = |what: &str| format!("{what}, {percent} % gone");
         if percent == 0 {
@@ -92,7 +93,8 @@ struct Outcome {
 
 /// A position as a fan heard it.
 struct Heard {
-    at: Instant,
+    /// In milliseconds of the clock, which is Redis's, too.
+    at_ms: i64,
     tick: u64,
     position: u64,
 }
@@ -145,7 +147,7 @@ async fn evening(stage: &Arc<Stage>, fans: usize, rate: usize, percent: u32) -> 
     eprintln!("{percent} % gone: {:.0} s", opened.elapsed().as_secs_f64());
 
     let slots = slots(&samples, opened, rate, last_present as u64)?;
-    let positions = positions(&lives, &rank, &samples);
+    let positions = positions(&lives, &rank, &Calls::read(stage, &drop, &rank).await?);
     Ok(Outcome {
         slots,
         admitted: lives.iter().filter(|life| life.admitted).count() as f64 / stayed as f64,
@@ -182,6 +184,7 @@ async fn crowd(
 
 /// Listens, claims when called, and is done when admitted. A stream that ends is opened again.
 async fn live(mut fan: Fan, wire: Wire, life: &mut Life) -> anyhow::Result<()> {
+    let clock = Clock::system();
     let mut listening = Some(fan.listen(wire).await?);
     let (mut shown, mut claimed) = (u64::MAX, false);
     loop {
@@ -199,7 +202,7 @@ async fn live(mut fan: Fan, wire: Wire, life: &mut Life) -> anyhow::Result<()> {
             life.rises += usize::from(position > shown);
             shown = position;
             if let Some(tick) = tick(&event) {
-                life.heard.push(Heard { at: Instant::now(), tick, position });
+                life.heard.push(Heard { at_ms: clock.now().as_millisecond(), tick, position });
             }
         }
         let state = document["state"].as_str().unwrap_or_default();
@@ -264,6 +267,40 @@ fn slots(samples: &[Sample], opened: Instant, rate: usize, last_present: u64) ->
     })
 }
 
+/// How many had been called, from when on: after each step of the release, as Redis noted it.
+struct Calls(Vec<(i64, u64)>);
+
+impl Calls {
+    /// From the list of changes, which says of each call when it was on Redis's clock.
+    async fn read(stage: &Stage, drop: &DropId, rank: &HashMap<String, usize>) -> anyhow::Result<Self> {
+        let key = stage.key(drop, "changes");
+        let changes: Vec<(String, HashMap<String, String>)> =
+            redis::cmd("XRANGE").arg(key).arg("-").arg("+").query_async(&mut stage.world.redis.clone()).await?;
+        let called = changes.iter().filter(|(_, change)| change.get("k").is_some_and(|kind| kind == "called"));
+        let mut calls = Self(vec![(0, 0)]);
+        for (count, (id, change)) in (1_u64..).zip(called) {
+            let place = &change["p"];
+            ensure!(rank.get(place).map(|&rank| rank as u64 + 1) == Some(count), "{place} was called out of turn");
+            let at_ms = id.split('-').next().context("the time of a change")?.parse()?;
+            match calls.0.last_mut() {
+                // of one step
+                Some((last_ms, last)) if *last_ms == at_ms => *last = count,
+                _ => calls.0.push((at_ms, count)),
+            }
+        }
+        Ok(calls)
+    }
+
+    /// Whether it was `count` at some moment from `from_ms` to `to_ms`.
+    fn were(&self, count: u64, from_ms: i64, to_ms: i64) -> bool {
+        let next_ms = self.0.iter().skip(1).map(|(at_ms, _)| *at_ms).chain([i64::MAX]);
+        self.0
+            .iter()
+            .zip(next_ms)
+            .any(|(&(at_ms, had), until_ms)| had == count && at_ms <= to_ms && until_ms >= from_ms)
+    }
+}
+
 #[derive(Default)]
 struct Positions {
     wrong_front: usize,
@@ -271,7 +308,7 @@ struct Positions {
     out_of_time: usize,
 }
 
-fn positions(lives: &[Life], rank: &HashMap<String, usize>, samples: &[Sample]) -> Positions {
+fn positions(lives: &[Life], rank: &HashMap<String, usize>, calls: &Calls) -> Positions {
     let mut ticks: BTreeMap<u64, Vec<(u64, &Heard)>> = BTreeMap::new();
     for life in lives {
         for heard in &life.heard {
@@ -289,22 +326,12 @@ fn positions(lives: &[Life], rank: &HashMap<String, usize>, samples: &[Sample]) 
         // whoever had a look of their own since stays at what that showed: lower, and true by then
         let wrong = |(rank, heard): &&(u64, &Heard)| {
             let implied = (rank + 1).saturating_sub(heard.position);
-            let by_then = samples.iter().find(|sample| sample.at >= heard.at).map_or(u64::MAX, |sample| sample.called);
-            heard.position <= EXACT && (implied < called || implied > by_then)
+            let was_true = implied == called || calls.were(implied, heard.at_ms - LAG_MS, heard.at_ms);
+            heard.position <= EXACT && (implied < called || !was_true)
         };
         found.wrong_front += frames.iter().filter(wrong).count();
-        for (rank, heard) in frames.iter().filter(wrong) {
-            let after: Vec<_> = samples.iter().filter(|s| s.at >= heard.at).take(3).map(|s| (s.called, s.at.duration_since(heard.at).as_millis())).collect();
-            let before: Vec<_> = samples.iter().rev().filter(|s| s.at < heard.at).take(3).map(|s| (s.called, heard.at.duration_since(s.at).as_millis())).collect();
-            eprintln!("TEMP wrong: rank {rank} position {} tick {} implied {} called {called} implied {implied:?} before {before:?} after {after:?}", heard.position, heard.tick, (rank+1).saturating_sub(heard.position));
-        }
-        let heard_first = frames.iter().map(|(_, heard)| heard.at).min();
-        let heard_last = frames.iter().map(|(_, heard)| heard.at).max();
-        if let (Some(first), Some(last)) = (heard_first, heard_last) {
-            let least = samples.iter().rfind(|sample| sample.at + LAG <= first).map_or(0, |sample| sample.called);
-            let most = samples.iter().find(|sample| sample.at >= last).map_or(u64::MAX, |sample| sample.called);
-            found.out_of_time += usize::from(called < least || called > most);
-        }
+        let first_ms = frames.iter().map(|(_, heard)| heard.at_ms).min().unwrap_or(i64::MAX);
+        found.out_of_time += usize::from(!calls.were(called, first_ms - LAG_MS, first_ms));
         for (rank, heard) in frames.iter().filter(|(_, heard)| heard.position > EXACT) {
             let truth = (rank + 1).saturating_sub(called).max(1);
             let off = heard.position.abs_diff(truth) as f64 / truth as f64;

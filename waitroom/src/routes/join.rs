@@ -17,9 +17,10 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-use super::status::{Shown, document};
+use super::status::{Shown, document_in};
 use crate::{
     app::App,
+    crowd::Crowd,
     document::Document,
     error::Error,
     fan::{Caller, Fan, ended},
@@ -70,8 +71,8 @@ pub(crate) async fn join(
     Query(Shown { shown }): Query<Shown>,
     OptionalJson(request): OptionalJson<Request>,
 ) -> Result<Response, Error> {
-    let Taken { fan, drop, place, is_new } = take(&app, &caller, request.again).await?;
-    let document = document(&app, &fan, &drop, &place, shown).await?;
+    let Taken { fan, drop, place, is_new, crowd } = take(&app, &caller, request.again).await?;
+    let document = document_in(&app, &crowd, &fan, &drop, &place, shown)?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = (status, [(header::CACHE_CONTROL, "no-store")], Json(&document)).into_response();
     if !caller.keeps_secret {
@@ -86,11 +87,13 @@ pub(crate) struct Taken {
     pub(crate) drop: Arc<DropState>,
     pub(crate) place: PlaceState,
     pub(crate) is_new: bool,
+    pub(crate) crowd: Arc<Crowd>,
 }
 
 /// What joining is, for the API and the waiting page alike.
 pub(crate) async fn take(app: &App, caller: &Caller, again: bool) -> Result<Taken, Error> {
-    let account = caller.account_if_required(app).await?;
+    let crowd = caller.crowd(app).await?;
+    let account = caller.account_of(app, &crowd)?;
     let (fan, drop, joined) = take_place(app, caller, account, again).await?;
     let (is_new, place) = match joined {
         Joined::New(place) => (true, place),
@@ -98,9 +101,8 @@ pub(crate) async fn take(app: &App, caller: &Caller, again: bool) -> Result<Take
         Joined::AccountBound => return Err(Error::AccountBound),
         Joined::Over => return Err(Error::DropOver),
     };
-    metrics::counter!("onsale_joins_total", "drop" => fan.drop.to_string(), "known" => if is_new { "false" } else { "true" })
-        .increment(1);
-    Ok(Taken { fan, drop, place, is_new })
+    crowd.count_join(is_new);
+    Ok(Taken { fan, drop, place, is_new, crowd })
 }
 
 /// Leaves the secret and the pass with a browser.
@@ -143,7 +145,8 @@ async fn take_place(
                 elsewhere = Some((fan, drop, joined));
             }
             Joined::Known(state) if again && ended(&state).is_some() => {
-                app.line.give_up(&caller.drop, held.place).await?;
+                // boxed, as it is rare: every join would hold the room for it while it waits
+                Box::pin(app.line.give_up(&caller.drop, held.place)).await?;
                 again = false;
             }
             joined => return Ok((Fan::new(caller.drop.clone(), visitor, place, held), drop, joined)),

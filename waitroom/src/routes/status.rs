@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 
 use crate::{
     app::App,
+    crowd::Crowd,
     document::{Document, View},
     error::Error,
     fan::{Caller, Fan},
@@ -54,13 +55,26 @@ pub(crate) async fn document(
     place: &PlaceState,
     shown: Option<u64>,
 ) -> Result<Document, Error> {
+    let crowd = app.crowds.of(&fan.drop).await?;
+    document_in(app, &crowd, fan, drop, place, shown)
+}
+
+/// The same, of a crowd at hand.
+pub(crate) fn document_in(
+    app: &App,
+    crowd: &Crowd,
+    fan: &Fan,
+    drop: &DropState,
+    place: &PlaceState,
+    shown: Option<u64>,
+) -> Result<Document, Error> {
     let ahead = match place {
         PlaceState::Waiting { rank, .. } => {
             Some(never_rising(*rank, shown.and_then(|position| position.checked_sub(1))))
         }
         _ => None,
     };
-    let tick = app.crowds.of(&fan.drop).await?.tick();
+    let tick = crowd.tick();
     let view = View { fan, drop, place, ahead, speed: tick.speed, counts: &tick.counts };
     let mut document = view.document(&app.passes, &app.signer)?;
     // while the list is being read the receipt waits, the fan does not

@@ -149,6 +149,27 @@ async fn a_place_is_moved_twice_and_back() {
 }
 
 #[tokio::test]
+async fn who_gave_a_place_away_takes_none_of_its_streams() {
+    let s = stage(&[]).await;
+    let (phone, laptop) = (s.fan(), s.fan());
+    phone.join().await;
+    moved(&laptop, &code_of(&phone).await).await;
+    let mut open_ones = Vec::new();
+    for _ in 0..8 {
+        let mut frames = open(phone.get("events")).await;
+        assert_eq!(frames.next().await.unwrap().data["reason"], "moved");
+        open_ones.push(frames);
+    }
+    assert_eq!(
+        open(phone.get("events")).await.next().await.unwrap().data["reason"],
+        "place",
+        "their own share is used"
+    );
+    let here = open(laptop.get("events")).await.next().await.unwrap();
+    assert_eq!((here.event.as_str(), &here.data["state"]), ("state", &json!("waiting")));
+}
+
+#[tokio::test]
 async fn a_place_moves_only_so_often() {
     let s = stage(&[]).await;
     let mut fans = vec![s.fan()];

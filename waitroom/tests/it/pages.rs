@@ -836,6 +836,25 @@ async fn a_logo_changed_in_that_second_is_not_told_under_the_old_name() {
     assert_eq!(ask().await.text().await.unwrap(), old);
 }
 
+#[tokio::test]
+async fn another_logo_and_none_are_told_by_a_waitroom_that_remembers_the_last() {
+    let s = stage(&[]).await;
+    let browser = s.browser();
+    let ask = async |file: &str| s.http.get(s.path(&format!("logo/{file}"))).send().await.unwrap();
+    let mut last = String::new();
+    for fill in ["#8a1538", "#123456"] {
+        let logo = format!(r#"<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h8v8z" fill="{fill}"/></svg>"#);
+        last = Logo::check(logo.clone().into_bytes()).unwrap().file();
+        let brand = json!({ "logo": last }).to_string();
+        s.face(&[("brand", brand.as_bytes()), ("logo", logo.as_bytes()), ("logo_type", b"image/svg+xml")]).await;
+        while !browser.get("").await.html.contains(&last) {}
+        assert_eq!(ask(&last).await.text().await.unwrap(), logo);
+    }
+    s.face(&[("brand", b""), ("logo", b""), ("logo_type", b"")]).await;
+    while browser.get("").await.html.contains(&last) {}
+    assert_eq!(ask(&last).await.status(), StatusCode::NOT_FOUND, "it was taken away");
+}
+
 /// All that a first look loads, as it goes over the wire; a release compresses harder.
 #[tokio::test]
 async fn the_page_is_light_in_every_language() {

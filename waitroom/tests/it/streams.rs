@@ -157,13 +157,20 @@ async fn who_hangs_up_makes_room_at_once() {
 
 #[tokio::test]
 async fn who_talks_on_a_stream_is_not_listened_to_for_long() {
+    const MUCH: usize = 32 << 20; // more than the kernel buffers
     let s = stage(&[]).await;
     let fan = s.fan();
     fan.join().await;
     let mut stream = raw(&s.url, &fan).await;
     stream.readable().await.unwrap();
-    let talk = async { while stream.write_all(&[b'x'; 4_096]).await.is_ok() {} };
+    let mut taken = 0;
+    let talk = async {
+        while taken < MUCH && stream.write_all(&[b'x'; 4_096]).await.is_ok() {
+            taken += 4_096;
+        }
+    };
     tokio::time::timeout(SOON, talk).await.expect("it is hung up on");
+    assert!(taken < MUCH, "{taken} bytes were read");
 }
 
 #[tokio::test]

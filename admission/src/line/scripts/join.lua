@@ -6,9 +6,10 @@
 --       base64url of the visitor hash, and ':place:generation' after it with the pass of a moved place
 --       (a place that a lost Redis forgot comes back at the key of its pass, of an earlier epoch; one
 --       from the lobby has none and goes to the lobby, where the draw gives it the same key again)
--- Returns: {header, answer...}; an answer is tell() with 'new' or 'known' before it,
+-- Returns: {header, answers}; an answer is tell() with 'new' or 'known' before it,
 --          'bound' when the account has another live place, 'over' when there is no place and
---          the drop has ended; its fields in one text with blanks between them, an eighth of the work to read.
+--          the drop has ended. All in one text, a line for each and blanks between its fields: what reads
+--          replies takes long for every value of its own.
 --          {header} when restoring.
 
 if restoring then return { header() } end
@@ -31,7 +32,7 @@ local function by_pass(own, visitor, place, generation)
   if holder == visitor and (UNTAKEN[state] or INSIDE[state]) then return place, known, holder end
 end
 
-local answers = { header() }
+local head, answers = header(), {}
 local last_key = int(control.last_key)
 for i = 1, #ARGV, 5 do
   local own, old_key, account, visitor = ARGV[i], int(ARGV[i + 1]), ARGV[i + 3], ARGV[i + 4]
@@ -85,4 +86,4 @@ end
 if last_key > int(control.last_key) then
   redis.call('HSET', CONTROL, 'last_key', text(last_key))
 end
-return answers
+return { head, table.concat(answers, '\n') }
