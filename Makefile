@@ -1,5 +1,5 @@
 # The two commands a newcomer needs are `make demo` and `make test`.
-.PHONY: help demo test check bench pages
+.PHONY: help demo test soak check bench pages
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,6 +9,9 @@ demo: ## A concert goes on sale, and stays up to be tried: FANS= (3000), RATE= a
 
 test: ## Everything, over real Redis and Postgres of its own
 	@scripts/test.sh
+
+soak: ## Thousands of purchases under each family of faults: PURCHASES= (3000), ONLY="postgres webhooks …"
+	@scripts/soak.sh $(ONLY)
 
 check: ## Format, lints, licences, scripts, compose.yaml
 	@scripts/check.sh

@@ -8,7 +8,7 @@
 # is missed, and with anything else when it could not measure.
 set -eu
 cd "$(dirname "$0")/.."
-all='streams crowd commands line joins gone flush'
+all='streams crowd commands line joins gone flush purchases'
 
 usage() {
     cat <<USAGE
@@ -21,6 +21,7 @@ scripts/bench.sh [TARGET…]: figures of this machine, each beside a baseline of
   joins      joins over HTTP, beside a route that says hello
   gone       positions and slots with 30 % and 60 % of the fans gone silently
   flush      who is back how soon, and in which order, after Redis is emptied
+  purchases  checkouts and decisions at the store, beside pgbench and the ways others take tickets
   evening    a whole sale under pressure: FANS= (8000), RATE= (6000); only when named
 
 Without a target: all but the evening.

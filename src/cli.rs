@@ -1,5 +1,6 @@
 //! The command line: what can be asked, one file a command.
 
+mod booking;
 mod doctor;
 mod draw;
 mod drop;
@@ -62,8 +63,8 @@ enum Command {
     Waitroom(role::Ports),
     /// Run the release loop and the operators' API alone (needs Redis and Postgres)
     Admission(role::Ports),
-    /// Run events, accounts, checkout and payments alone (needs Redis and Postgres)
-    Booking(role::Ports),
+    /// Run events, accounts, checkout and payments alone (needs Redis and Postgres); or look at a booking, or refund it
+    Booking(booking::Booking),
     /// Run the payment provider's stand-in alone
     Sandbox(role::Ports),
     /// Bring the database's tables up to date
@@ -110,7 +111,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Up(ports) => up::run(ports, &globals).await,
         Command::Waitroom(ports) => role::run(role::Role::Waitroom, ports, &globals).await,
         Command::Admission(ports) => role::run(role::Role::Admission, ports, &globals).await,
-        Command::Booking(ports) => role::run(role::Role::Booking, ports, &globals).await,
+        Command::Booking(booking) => booking::run(booking, &globals).await,
         Command::Sandbox(ports) => role::run(role::Role::Sandbox, ports, &globals).await,
         Command::Migrate => migrate::run(&globals).await,
         Command::Import(import) => import::run(import, &globals).await,

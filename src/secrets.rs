@@ -53,13 +53,12 @@ impl Secrets {
 }
 
 impl SandboxSecrets {
-    /// As settings of `booking.stripe`, for a stack that talks to its own sandbox.
-    pub(crate) fn stripe_overrides(&self) -> Vec<(String, String)> {
-        let of = |key: &str, value: &str| (format!("booking.stripe.{key}"), value.to_owned());
-        vec![
-            of("secret_key", self.secret_key.expose_secret()),
-            of("publishable_key", &self.publishable_key),
-            of("webhook_secret", self.webhook_secret.expose_secret()),
+    /// By the names they have both as settings of `booking.stripe` and of `sandbox`.
+    pub(crate) fn keys(&self) -> [(&'static str, &str); 3] {
+        [
+            ("secret_key", self.secret_key.expose_secret()),
+            ("publishable_key", &self.publishable_key),
+            ("webhook_secret", self.webhook_secret.expose_secret()),
         ]
     }
 }

@@ -85,6 +85,9 @@ struct GivenBooking {
 #[serde(default)]
 struct GivenStripe {
     api_base: Option<String>,
+    secret_key: Option<SecretString>,
+    publishable_key: Option<String>,
+    webhook_secret: Option<SecretString>,
 }
 
 /// Where settings come from.
@@ -96,7 +99,16 @@ pub(crate) struct Sources {
 
 impl Sources {
     pub(crate) fn new(file: Option<PathBuf>, flags: Vec<(String, String)>) -> Self {
-        let mut overrides = customary_environment();
+        Self::with(file, |name| std::env::var(name).ok(), flags)
+    }
+
+    /// `environment` knows the variables of customary names.
+    fn with(file: Option<PathBuf>, environment: impl Fn(&str) -> Option<String>, flags: Vec<(String, String)>) -> Self {
+        // an empty variable counts as not set: compose files pass them so
+        let given = |(name, key): &(&str, &str)| {
+            environment(name).filter(|value| !value.is_empty()).map(|value| ((*key).to_owned(), value))
+        };
+        let mut overrides: Vec<_> = CUSTOMARY.iter().filter_map(given).collect();
         overrides.extend(flags);
         Self { file, overrides }
     }
@@ -135,9 +147,11 @@ impl Given {
         self.keys.file.is_some() || !self.keys.master_keys.is_empty()
     }
 
-    /// A payment provider of one's own; a private stack starts its sandbox otherwise.
+    /// A payment provider of one's own; a private stack starts its sandbox otherwise. Any part of one is enough: who
+    /// gives a real key and forgets another is told so, and does not sell for play money.
     pub(crate) fn has_provider(&self) -> bool {
-        self.booking.stripe.api_base.is_some()
+        let GivenStripe { api_base, secret_key, publishable_key, webhook_secret } = &self.booking.stripe;
+        api_base.is_some() || secret_key.is_some() || publishable_key.is_some() || webhook_secret.is_some()
     }
 }
 
@@ -166,19 +180,10 @@ impl Keys {
     }
 }
 
-/// An empty variable counts as not set: compose files pass them so.
-fn customary_environment() -> Vec<(String, String)> {
-    CUSTOMARY
-        .iter()
-        .filter_map(|(name, key)| match std::env::var(name) {
-            Ok(value) if !value.is_empty() => Some(((*key).to_owned(), value)),
-            _ => None,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     const README: &str = include_str!("../README.md");
@@ -209,5 +214,43 @@ mod tests {
             (key, value)
         });
         Sources::new(None, flags.collect()).load().expect("all of them are known");
+    }
+
+    fn with_environment(variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Sources {
+        let find =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Sources::with(None, find, flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn the_customary_variables_name_a_payment_provider() {
+        let variables = [
+            ("STRIPE_API_BASE", "https://stripe.test"),
+            ("STRIPE_SECRET_KEY", "sk_test_1"),
+            ("STRIPE_PUBLISHABLE_KEY", "pk_test_1"),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_1"),
+        ];
+        let stripe = with_environment(&variables, &[]).load().expect("understood").booking.stripe;
+        assert_eq!(stripe.api_base, "https://stripe.test");
+        assert_eq!(stripe.secret_key.expose_secret(), "sk_test_1");
+        assert_eq!(stripe.publishable_key, "pk_test_1");
+        assert_eq!(stripe.webhook_secret.expose_secret(), "whsec_1");
+
+        let flag = with_environment(&variables, &[("booking.stripe.api_base", "http://127.0.0.1:1")]);
+        assert_eq!(flag.load().expect("understood").booking.stripe.api_base, "http://127.0.0.1:1");
+
+        // without an address it is Stripe itself
+        let keys = with_environment(&variables[1..], &[]).load().expect("understood").booking.stripe;
+        assert_eq!((keys.api_base.as_str(), keys.test_cards), ("https://api.stripe.com", false));
+    }
+
+    #[test]
+    fn any_part_of_a_provider_keeps_the_sandbox_away() {
+        let given = |variables: &[(&str, &str)]| with_environment(variables, &[]).given().expect("understood");
+        for name in ["STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET"] {
+            assert!(given(&[(name, "x")]).has_provider(), "{name}");
+            assert!(!given(&[(name, "")]).has_provider(), "{name}");
+        }
+        assert!(!given(&[("DATABASE_URL", "postgres://x")]).has_provider());
     }
 }

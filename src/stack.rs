@@ -19,6 +19,8 @@ pub(crate) struct Stack {
     /// The payment provider's API, when it is the stack's own sandbox.
     pub(crate) provider_url: Option<String>,
     pub(crate) provider_key: Option<String>,
+    /// The file in which that sandbox writes down what it does.
+    pub(crate) provider_ledger: Option<PathBuf>,
     pub(crate) pid: u32,
 }
 

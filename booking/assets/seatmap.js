@@ -1,13 +1,17 @@
 // The drawn hall. One path a zone, price and state, every seat a dot of it: a stadium is some hundred elements, and
 // nothing is drawn anew while a finger moves, only the finished picture is shifted and scaled.
 
+import { listen } from "./seatmap-hands.js";
+
 const svgNs = "http://www.w3.org/2000/svg";
 const free = 0, notForSale = 3;
 /** Diameters in seats' distances: state is told by size, not by colour alone. */
-const size = { free: 0.84, taken: 0.36, mine: 1.1 };
+const size = { free: 0.84, kept: 0.74, taken: 0.36, mine: 1.1 };
+/** Instead of a number: for whom a seat is kept. The legend has the words. */
+const letters = { wheelchair: "W", companion: "C" };
 /** Pixels a seat must have before a tap means that seat, before it has a number, and at most. */
 const px = { finger: 13, mouse: 7, number: 19, closest: 46 };
-const settleMs = 140, stepMs = 220, tapSlop = 8;
+const settleMs = 140, stepMs = 220;
 /** How much closer one tap leads, at most. */
 const stepMost = 7;
 
@@ -25,7 +29,7 @@ export class SeatMap {
     this.measure();
     this.draw();
     this.camera = this.shown = this.whole();
-    this.listen();
+    listen(this);
     this.commit();
   }
 
@@ -98,7 +102,8 @@ export class SeatMap {
       const status = this.statuses[ordinal];
       if (status === notForSale) continue;
       const seat = this.seats[ordinal];
-      const look = status === free ? `free tier-${this.colour(seat)}` : "taken";
+      const kind = seat.access ? "free kept" : "free";
+      const look = status === free ? `${kind} tier-${this.colour(seat)}` : "taken";
       // a hair's length: some engines leave out a line of none
       const dot = `M${seat.x} ${seat.y}h.01`;
       const list = dots.get(look);
@@ -108,7 +113,7 @@ export class SeatMap {
     for (const [look, list] of dots) {
       let path = zone.paths.get(look);
       if (!path) {
-        const wide = this.pitch * (look === "taken" ? size.taken : size.free);
+        const wide = this.pitch * (look === "taken" ? size.taken : look.includes("kept") ? size.kept : size.free);
         path = element("path", { class: look, "stroke-width": wide }, zone.group);
         zone.paths.set(look, path);
       }
@@ -209,7 +214,7 @@ export class SeatMap {
         for (const ordinal of this.grid.get(`${cx},${cy}`) ?? []) {
           if (this.statuses[ordinal] !== free || this.mine.has(ordinal)) continue;
           const seat = this.seats[ordinal];
-          element("text", { x: seat.x, y: seat.y + this.pitch * 0.13, class: `tier-${this.colour(seat)}` }, this.numbers).textContent = seat.number;
+          element("text", { x: seat.x, y: seat.y + this.pitch * 0.13, class: `tier-${this.colour(seat)}` }, this.numbers).textContent = letters[seat.access] ?? seat.number;
         }
       }
     }
@@ -275,78 +280,6 @@ export class SeatMap {
     const ordinal = this.nearest(point, Math.max(this.pitch * 0.7, isMouse ? 0 : 20 / this.camera.k));
     this.on.look(ordinal);
     if (ordinal !== undefined) this.on.pick(ordinal);
-  }
-
-  listen() {
-    const { view } = this;
-    const fingers = new Map();
-    let from, moved = false;
-    const spread = () => {
-      const [a, b] = [...fingers.values()];
-      return { distance: Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY) || 1,
-        middle: { clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2 } };
-    };
-    view.addEventListener("pointerdown", (event) => {
-      if (event.button > 0) return;
-      if (fingers.size === 0) moved = false;
-      fingers.set(event.pointerId, event);
-      from = fingers.size === 2 ? spread() : event;
-    });
-    view.addEventListener("pointermove", (event) => {
-      if (!fingers.has(event.pointerId)) {
-        if (event.pointerType === "mouse") this.on.look(this.nearest(this.world(event), this.pitch * 0.7));
-        return;
-      }
-      fingers.set(event.pointerId, event);
-      if (fingers.size >= 2) {
-        moved = true;
-        const now = spread();
-        const at = this.world(now.middle);
-        this.zoom(now.distance / from.distance, at, false);
-        this.pan(now.middle.clientX - from.middle.clientX, now.middle.clientY - from.middle.clientY);
-        from = now;
-        return;
-      }
-      const [dx, dy] = [event.clientX - from.clientX, event.clientY - from.clientY];
-      if (!moved && Math.hypot(dx, dy) < tapSlop) return;
-      if (!moved) view.setPointerCapture(event.pointerId);
-      moved = true;
-      this.pan(dx, dy);
-      from = event;
-    });
-    const lift = (event) => {
-      const was = fingers.delete(event.pointerId);
-      [from] = fingers.values();
-      if (was && !moved && event.type === "pointerup") this.tap(event);
-      else if (moved && fingers.size === 0) this.commit();
-    };
-    view.addEventListener("pointerup", lift);
-    view.addEventListener("pointercancel", lift);
-    view.addEventListener("pointerleave", (event) => { if (!fingers.has(event.pointerId)) this.on.look(undefined); });
-    view.addEventListener("wheel", (event) => {
-      // a wheel that passes by scrolls the page
-      if (!event.ctrlKey && document.activeElement !== view) return;
-      event.preventDefault();
-      this.zoom(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.06 : 0.002)), this.world(event), false);
-    }, { passive: false });
-    view.addEventListener("keydown", (event) => {
-      const { width, height } = this.frame();
-      const step = { ArrowLeft: [width / 5, 0], ArrowRight: [-width / 5, 0], ArrowUp: [0, height / 5], ArrowDown: [0, -height / 5] }[event.key];
-      if (step) this.pan(...step, true);
-      else if (event.key === "+" || event.key === "=") this.zoom(1.6);
-      else if (event.key === "-") this.zoom(1 / 1.6);
-      else if (event.key === "0") this.away();
-      else return;
-      event.preventDefault();
-    });
-    let first = true;
-    new ResizeObserver(() => {
-      const wasWhole = this.seatPx() <= this.pitch * this.shownWhole * 1.01 || first;
-      first = false;
-      this.camera = wasWhole ? this.whole() : this.camera;
-      this.shownWhole = this.whole().k;
-      this.commit();
-    }).observe(view);
   }
 
   pan(dx, dy, smoothly = false) {

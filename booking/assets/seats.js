@@ -1,17 +1,23 @@
 // Seat choice, live: the map and the list show one choice, and a seat somebody else takes leaves it at once.
 import { say, text } from "../shared/page.js";
+import { SeatList, kinds } from "./seatlist.js";
 import { SeatMap } from "./seatmap.js";
 
-const free = 0, againMs = 4000, expiryGraceMs = 6000;
+const free = 0, held = 1, againMs = 4000, expiryGraceMs = 6000;
 
 const section = document.getElementById("map");
 const form = document.getElementById("choose");
 const { event, layout: layoutUrl, nothing } = section.dataset;
 const most = Number(section.dataset.max);
 const tiers = new Map(JSON.parse(section.dataset.tiers).map((tier) => [tier.tier, tier]));
+const fees = JSON.parse(section.dataset.fees);
 const tip = document.getElementById("map-tip");
+const zone = document.getElementById("zone");
+const hold = document.getElementById("hold");
+/** The order is for somebody in a wheelchair. */
+const kept = document.getElementById("kept");
 
-let hall, statuses, map;
+let hall, statuses, map, list;
 /** Ordinals, in the order they were chosen. */
 const chosen = new Set();
 /** A form is on its way: seats that go now may go to this fan. */
@@ -35,14 +41,32 @@ function describe(ordinal) {
   const seat = hall.seats[ordinal];
   const zone = hall.zoneNames.get(seat.zone) ?? seat.zone;
   const state = chosen.has(ordinal) ? "yours" : ["", "held by somebody, may come back", "sold", "not for sale"][statuses[ordinal]];
-  return [seatName(seat), state || tierOf(seat).price, zone].join(" · ");
+  return [seatName(seat), kinds[seat.access], state || tierOf(seat).price, zone].filter(Boolean).join(" · ");
+}
+
+/** Tickets with fees, as the checkout adds them up. */
+function total() {
+  const sum = [...chosen].reduce((sum, ordinal) => sum + tierOf(hall.seats[ordinal]).amount, 0);
+  const fee = ({ per, amount }) => (per === "ticket" ? amount * chosen.size : amount);
+  return sum && fees.reduce((all, it) => all + fee(it), sum);
 }
 
 // ---- the choice -----------------------------------------------------------------------------------------------
 
+/** Whether the seat is kept for others; once all the rest is sold, none is. */
+function isKept(ordinal) {
+  if (!hall.seats[ordinal].access || kept?.checked) return false;
+  return hall.seats.some((seat, other) => !seat.access && statuses[other] <= held);
+}
+
 function toggle(ordinal) {
   if (!form || statuses[ordinal] !== free) return;
+  if (document.querySelector("#news button")) news(""); // not that one, then
   if (chosen.delete(ordinal)) return changed();
+  if (isKept(ordinal)) {
+    offer(ordinal);
+    return changed();
+  }
   if (chosen.size >= most) {
     news(`You can take ${most} tickets at once. Give one up first.`);
     return changed();
@@ -54,6 +78,21 @@ function toggle(ordinal) {
 function news(words) {
   text(document.getElementById("news"), words);
   if (words) say(words);
+}
+
+/** One press for those whom the seat is kept for. */
+function offer(ordinal) {
+  const seat = hall.seats[ordinal];
+  news(`${seatName(seat)} is a ${kinds[seat.access]}, kept for somebody in a wheelchair and whoever comes along.`);
+  const yes = document.createElement("button");
+  Object.assign(yes, { type: "button", className: "button secondary small", textContent: "That is us: take it" });
+  yes.addEventListener("click", () => {
+    kept.checked = true;
+    news("");
+    toggle(ordinal);
+    hold.focus();
+  });
+  document.getElementById("news").append(" ", yes);
 }
 
 /** Everything that shows the choice. */
@@ -70,15 +109,15 @@ function changed() {
     chip.addEventListener("click", () => { toggle(ordinal); hold.focus(); });
     return chip;
   });
-  const list = document.getElementById("chosen");
+  const shown = document.getElementById("chosen");
   const { activeElement } = document;
-  const had = list.contains(activeElement) ? activeElement.dataset.seat : undefined;
-  list.replaceChildren(...chips);
+  const had = shown.contains(activeElement) ? activeElement.dataset.seat : undefined;
+  shown.replaceChildren(...chips);
   // whoever stood on a chip stands on it still, or, if its seat is gone, on the button
   if (had !== undefined) (chips.find((chip) => chip.dataset.seat === had) ?? hold).focus();
-  const total = [...chosen].reduce((sum, ordinal) => sum + tierOf(hall.seats[ordinal]).amount, 0);
   const count = `${chosen.size} ${chosen.size === 1 ? "seat" : "seats"}`;
-  text(document.getElementById("total"), chosen.size ? `${count} · ${money(total)}` : "No seats chosen yet");
+  const sum = `${count} · ${money(total())}${fees.length ? " with fees" : ""}`;
+  text(document.getElementById("total"), chosen.size ? sum : "No seats chosen yet");
   hold.setAttribute("aria-disabled", chosen.size === 0);
   for (const hidden of form.querySelectorAll("input[type=hidden][name=seats]")) hidden.remove();
   for (const ordinal of chosen) {
@@ -86,79 +125,13 @@ function changed() {
     Object.assign(hidden, { type: "hidden", name: "seats", value: hall.seats[ordinal].seat });
     form.append(hidden);
   }
-  refreshRows();
+  list.refresh(statuses, chosen);
 }
 
-// ---- the list -------------------------------------------------------------------------------------------------
-
-const rows = document.getElementById("rows");
-const zone = document.getElementById("zone");
-const hold = document.getElementById("hold");
-/** Checkboxes of the zone shown, by ordinal. */
-let boxes = new Map();
-
+/** The part of the hall that the select names. */
 function listZone() {
-  boxes = new Map();
-  const byRow = new Map();
-  hall.seats.forEach((seat, ordinal) => {
-    if (seat.zone !== zone.value) return;
-    if (!byRow.has(seat.row)) byRow.set(seat.row, []);
-    byRow.get(seat.row).push(ordinal);
-  });
-  rows.setAttribute("aria-label", `Seats of ${hall.zoneNames.get(zone.value) ?? zone.value}`);
-  rows.replaceChildren(...[...byRow].map(([row, ordinals]) => listRow(row, ordinals)));
-  refreshRows();
-}
-
-function listRow(row, ordinals) {
-  const field = document.createElement("fieldset");
-  field.className = "row";
-  const legend = field.appendChild(document.createElement("legend"));
-  const prices = new Set(ordinals.map((ordinal) => tierOf(hall.seats[ordinal]).price));
-  legend.textContent = `Row ${row} `;
-  if (prices.size === 1) legend.append(span("muted num", [...prices][0]));
-  const seats = field.appendChild(document.createElement("div"));
-  seats.className = "row-seats";
-  for (const ordinal of ordinals) {
-    const seat = hall.seats[ordinal];
-    const label = seats.appendChild(document.createElement("label"));
-    label.className = `seat tier-${tierOf(seat).colour}`;
-    const box = label.appendChild(document.createElement("input"));
-    box.type = "checkbox";
-    box.dataset.ordinal = ordinal;
-    box.addEventListener("change", () => toggle(ordinal));
-    boxes.set(ordinal, box);
-    const words = label.appendChild(document.createElement("span"));
-    words.append(span("visually-hidden", `Row ${row} seat `), String(seat.number));
-    if (prices.size > 1) words.append(span("visually-hidden", `, ${tierOf(seat).price}`));
-  }
-  return field;
-}
-
-function span(className, words) {
-  const made = document.createElement("span");
-  made.className = className;
-  made.textContent = words;
-  return made;
-}
-
-/** Where to stand when a seat goes: on the nearest free one of its row, or at the beginning of the list. */
-function neighbour(box) {
-  const row = [...box.closest(".row").querySelectorAll("input")];
-  const at = row.indexOf(box);
-  const still = row.filter((other) => statuses[other.dataset.ordinal] === free && !other.disabled);
-  const distance = (other) => Math.abs(row.indexOf(other) - at);
-  return still.reduce((best, other) => best && distance(best) <= distance(other) ? best : other, undefined) ?? rows;
-}
-
-function refreshRows() {
-  for (const [ordinal, box] of boxes) {
-    const gone = statuses[ordinal] !== free;
-    // a box that is disabled loses the focus to nowhere
-    if (gone && box === document.activeElement) neighbour(box).focus();
-    if (box.disabled !== gone) box.disabled = gone;
-    if (box.checked !== chosen.has(ordinal)) box.checked = chosen.has(ordinal);
-  }
+  list.show(zone.value);
+  list.refresh(statuses, chosen);
 }
 
 // ---- what others do -------------------------------------------------------------------------------------------
@@ -172,7 +145,7 @@ function unpack(base64, count) {
 function drop() {
   if (sending) return;
   const gone = [...chosen].filter((ordinal) => statuses[ordinal] !== free);
-  if (!gone.length) return refreshRows();
+  if (!gone.length) return list?.refresh(statuses, chosen);
   for (const ordinal of gone) chosen.delete(ordinal);
   const names = gone.map((ordinal) => hall.seats[ordinal].seat).join(", ");
   news(`${names} ${gone.length === 1 ? "was" : "were"} just taken by somebody else.`);
@@ -237,6 +210,7 @@ function begin() {
   }
   document.getElementById("elsewhere")?.remove();
   document.getElementById("show-zone").hidden = true;
+  list = new SeatList(document.getElementById("rows"), hall, tierOf, toggle);
   zone.addEventListener("change", listZone);
   listZone();
   changed();

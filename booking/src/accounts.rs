@@ -11,6 +11,6 @@ mod users;
 
 pub(crate) use orders::{Order, orders};
 pub(crate) use registration::{Registration, Unfit, register};
-pub(crate) use sessions::{COOKIE, forget_expired, is_revoked, revoke};
+pub(crate) use sessions::{COOKIE, SignedIn, forget_expired, is_revoked, revoke};
 pub(crate) use sign_in::sign_in;
 pub(crate) use users::username;

@@ -17,7 +17,7 @@ use crate::{
     catalogue::{availability::Availabilities, details::DetailsCache, layout_bodies::LayoutBodies, on_sale::OnSales},
     notify::Notifier,
     payments::Stripe,
-    purchase,
+    purchase::{self, counter::Counter, outbox},
     routes::{self, cached::Page},
     search::{Search, follow},
     seats::{Seats, live::Lives, plan::Plans, snapshot::Snapshots},
@@ -74,6 +74,9 @@ pub struct Inner {
     /// Halls as their pages list them.
     pub(crate) plans: Plans,
     pub notifier: Notifier,
+    /// Where checkouts and decisions queue.
+    pub counter: Counter,
+    pub outbox: outbox::Wakers,
     pub limits: Limits,
     pub site: Site,
 }
@@ -131,6 +134,8 @@ pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<(Router, Ap
         lives: Lives::new(&settings, &deps.lifecycle),
         plans: Plans::new(),
         notifier: Notifier::new(&settings, &deps.keyring)?,
+        counter: Counter::open(&deps.pool, &deps.lifecycle),
+        outbox: outbox::Wakers::default(),
         limits: Limits::new(&settings.limits),
         site: deps.site,
         public_url: deps.public_url.trim_end_matches('/').to_owned(),

@@ -30,6 +30,11 @@ pub enum Error {
     Unpayable { max: i64 },
     #[error("these are not seats of this event: {}", labels.join(", "))]
     TicketOfAnotherEvent { labels: Vec<String> },
+    #[error(
+        "these seats are kept for wheelchairs and those who come along: say accessible, and take a companion's seat \
+         together with a wheelchair space: {}", seats.join(", ")
+    )]
+    SeatsProtected { seats: Vec<String> },
 
     // Who sent it.
     #[error("wrong email or password")]
@@ -74,6 +79,8 @@ pub enum Error {
     Limit,
     #[error("the booking is completed")]
     BookingCompleted,
+    #[error("the booking has had all the time there is")]
+    Extension,
     #[error("the booking is over: {reason}")]
     BookingExpired { reason: String },
 
@@ -97,7 +104,7 @@ pub enum Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|refusal| refusal.code());
-        if code.is_some_and(|code| CROWDED.contains(&code.as_ref())) {
+        if code.is_some_and(|code| is_crowded(&code)) {
             Error::Crowded
         } else if shared::postgres::is_unavailable(&error) {
             Error::Unavailable(error.into())
@@ -109,6 +116,10 @@ impl From<sqlx::Error> for Error {
 
 /// Postgres gave up because of others: serialization failure, deadlock, lock timeout, statement timeout.
 const CROWDED: [&str; 4] = ["40001", "40P01", "55P03", "57014"];
+
+pub(crate) fn is_crowded(code: &str) -> bool {
+    CROWDED.contains(&code)
+}
 
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
@@ -160,6 +171,10 @@ impl From<Error> for Problem {
                 refuse(S::UNPROCESSABLE_ENTITY, "ticket-of-another-event", "Not seats of this event")
                     .with("seats", labels)
             }
+            Error::SeatsProtected { ref seats } => {
+                refuse(S::UNPROCESSABLE_ENTITY, "accessible-seats", "Seats kept for wheelchairs and companions")
+                    .with("seats", seats)
+            }
 
             Error::Credentials => refuse(S::UNAUTHORIZED, "credentials", "Wrong email or password"),
             Error::SessionMissing => refuse(S::UNAUTHORIZED, "session-missing", "Sign in first"),
@@ -197,6 +212,7 @@ impl From<Error> for Problem {
             }
             Error::Limit => refuse(S::CONFLICT, "limit", "The limit of tickets is reached"),
             Error::BookingCompleted => refuse(S::CONFLICT, "booking-completed", "The booking is completed"),
+            Error::Extension => refuse(S::CONFLICT, "extension", "No more time can be had"),
             Error::BookingExpired { ref reason } => {
                 refuse(S::GONE, "booking-expired", "The booking is over").with("reason", reason)
             }

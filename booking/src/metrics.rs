@@ -8,5 +8,9 @@ pub(crate) const SEARCH_SECONDS: &str = "onsale_search_seconds";
 pub(crate) const PROVIDER_SECONDS: &str = "onsale_provider_seconds";
 /// Counter: how often Redis was silent about seats and Postgres decided alone.
 pub(crate) const SEAT_HINT_SILENCES: &str = "onsale_seat_hint_silences_total";
+/// Counter: how often seats were looked for under the order that all processes share, before saying "sold out".
+pub(crate) const SEAT_LAST_LOOKS: &str = "onsale_seat_last_looks_total";
+/// Counter: differences between the provider's book and ours that the reconciler closed, by kind.
+pub(crate) const RECONCILED: &str = "onsale_reconciled_total";
 /// Counter: bookings that were made, completed or cancelled, by outcome (`made`, `completed` or the reason).
 pub(crate) const BOOKINGS: &str = "onsale_bookings_total";

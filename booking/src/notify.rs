@@ -64,6 +64,14 @@ impl Notifier {
         Ok(())
     }
 
+    /// A sale was undone: the money is on its way back.
+    pub(crate) async fn send_refund(&self, app: &App, booking_id: Uuid) -> anyhow::Result<()> {
+        let Some(mailer) = self.mailer() else { return Ok(()) };
+        let letter = mail::Letter::load(app, booking_id).await?;
+        mailer.send(letter.refund(&self.from)?).await?;
+        Ok(())
+    }
+
     /// It is the turn of somebody in a line who asked to be told. Without a mail server the address is forgotten all
     /// the same.
     pub(crate) async fn send_turn(&self, app: &App, drop_id: &str, place: &str) -> anyhow::Result<()> {

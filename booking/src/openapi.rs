@@ -4,7 +4,8 @@ use admission::credentials;
 use utoipa::OpenApi;
 
 use crate::routes::{
-    accounts, booking, cancel, checkout, confirm, details, layout, search, seats, seats_stream, sessions, webhook,
+    accounts, booking, cancel, checkout, confirm, details, extend, layout, search, seats, seats_stream, sessions,
+    webhook,
 };
 
 #[derive(OpenApi)]
@@ -21,6 +22,7 @@ use crate::routes::{
     confirm::confirm,
     booking::show,
     cancel::cancel,
+    extend::extend,
     webhook::receive,
 ))]
 struct Document;

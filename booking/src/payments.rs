@@ -11,5 +11,5 @@ mod intent;
 mod stripe;
 
 pub use error::StripeError;
-pub use intent::{Intent, IntentStatus, NewIntent, PAYMENT_MAX, PaymentError, Refund, RefundStatus};
+pub use intent::{Charge, Intent, IntentStatus, NewIntent, PAYMENT_MAX, Page, PaymentError, Refund, RefundStatus};
 pub use stripe::Stripe;

@@ -12,7 +12,9 @@ pub(crate) mod cancel;
 pub(crate) mod checkout;
 pub(crate) mod confirm;
 pub(crate) mod details;
+pub(crate) mod extend;
 pub(crate) mod layout;
+mod once;
 pub(crate) mod search;
 pub(crate) mod seats;
 pub(crate) mod seats_stream;
@@ -21,6 +23,7 @@ pub(crate) mod webhook;
 
 use axum::{
     Router,
+    middleware::from_fn_with_state,
     routing::{get, post},
 };
 use shared::rate_limit::limited;
@@ -30,6 +33,7 @@ use crate::app::App;
 pub(crate) fn router(app: App) -> Router {
     let limits = &app.limits;
     let (sign_in, registration) = (limited(limits.sign_in.clone()), limited(limits.registration.clone()));
+    let once = from_fn_with_state(app.clone(), once::once);
     let (checkout, confirm) = (limited(limits.checkout.clone()), limited(limits.confirm.clone()));
     Router::new()
         // reading, open to everybody
@@ -43,9 +47,10 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sessions", post(sessions::sign_in).layer(sign_in).delete(sessions::sign_out))
         // buying takes an admission; after checkout the account is enough
         .route("/booking/checkout", post(checkout::checkout).layer(checkout))
-        .route("/booking/confirm", post(confirm::confirm).layer(confirm))
         .route("/booking/{booking_id}", get(booking::show))
-        .route("/booking/{booking_id}/cancel", post(cancel::cancel))
+        .route("/booking/confirm", post(confirm::confirm).layer(once.clone()).layer(confirm))
+        .route("/booking/{booking_id}/cancel", post(cancel::cancel).layer(once.clone()))
+        .route("/booking/{booking_id}/extend", post(extend::extend).layer(once))
         // the provider's own calls, signed
         .route("/payments/stripe/webhook", post(webhook::receive))
         // pages; their URLs stand there

@@ -5,6 +5,8 @@
 //! decision at a time per intent and answers only once the [`ledger`] has it on disk; [`webhooks`] then tell the
 //! shop, signed and again until it listens. Killing the process loses nothing it has answered.
 //!
+//! It fails on demand, for those who test a shop: see [`faults`].
+//!
 //! It is not Stripe where that would only be in the way: it takes amounts below Stripe's minimum, does not end
 //! authorisations after a week, and knows cards by their test names only (see [`card`]).
 
@@ -12,6 +14,8 @@ mod card;
 mod command;
 mod intent;
 mod refund;
+
+mod faults;
 
 mod book;
 mod ledger;
@@ -22,6 +26,7 @@ mod auth;
 mod error;
 mod form;
 mod idempotency;
+mod list;
 mod routes;
 
 use std::path::PathBuf;
@@ -45,6 +50,9 @@ pub struct Settings {
     /// The origin payers see the bank's page on; without it, the one the request for it came to.
     #[serde(default)]
     pub public_url: Option<String>,
+    /// A fault script (JSON) to begin with; `POST /sandbox/faults` puts another in its place.
+    #[serde(default)]
+    pub faults: Option<PathBuf>,
 }
 
 /// What the sandbox serves. The two need not stand on the same origin: shops call the API, payers see the pages.
@@ -59,7 +67,8 @@ pub struct Sandbox {
 /// Replays the ledger and starts its writer and the webhooks on the lifecycle. Runs inside a Tokio runtime.
 ///
 /// # Errors
-/// When the ledger cannot be read, is damaged anywhere but at its torn end, or is used by another process.
+/// When the ledger cannot be read, is damaged anywhere but at its torn end, or is used by another process; when the
+/// fault script makes no sense.
 #[expect(clippy::needless_pass_by_value, reason = "a handle, taken like the other roles take theirs")]
 pub fn build(settings: Settings, site: &Site, clock: Clock, lifecycle: Lifecycle) -> anyhow::Result<Sandbox> {
     let provider = provider::Provider::start(settings, clock, &lifecycle)?;

@@ -13,6 +13,13 @@ pub struct Settings {
     /// How long an unpaid booking may keep its seats beyond the hold while the
     /// provider cannot be asked or the bank is still deciding, in seconds.
     pub expiry_cap_s: u64,
+    /// More time that a fan gets by asking once, in seconds.
+    pub extension_s: u64,
+    /// How often a fan may ask for more time: at least ten times by WCAG 2.2.1.
+    pub extensions_max: u32,
+    /// How long a seat that came back is kept for fans admitted after its return, while others wait in
+    /// the line, in seconds.
+    pub returned_first_s: u64,
     /// Tickets one checkout may ask for; a drop's own `max_per_fan` may be lower.
     pub tickets_max: u32,
     /// Life of a fan's session, in days.
@@ -31,7 +38,7 @@ pub struct Settings {
     pub index_poll_ms: u64,
     /// Memory of the index writer, in bytes (Tantivy wants at least 15 MB).
     pub index_writer_bytes: usize,
-    /// How long Redis may take to answer a seat hold before Postgres decides alone, in milliseconds.
+    /// How long Redis may take to answer a seat hold before Postgres decides alone, in milliseconds; 0: it is not asked.
     pub hold_timeout_ms: u64,
     /// How often sold and held counts are reported to the line, in milliseconds.
     pub stock_report_ms: u64,
@@ -39,8 +46,15 @@ pub struct Settings {
     pub expiry_poll_ms: u64,
     /// How often the outbox is looked at, in milliseconds.
     pub outbox_poll_ms: u64,
+    /// How long a job of the outbox is its worker's alone, in seconds; one whose worker died is taken up after that.
+    /// Three quarters of it must suffice for three tries at the provider (10 s each).
+    pub outbox_lease_s: u64,
     /// How often open payments are compared with the provider, in milliseconds.
     pub payment_poll_ms: u64,
+    /// How often the provider's list of payments is compared with the books, in milliseconds.
+    pub reconcile_poll_ms: u64,
+    /// How far back that list is compared again each hour, in seconds.
+    pub reconcile_back_s: u64,
     /// `smtp://` or `smtps://` with credentials; without it mail is only logged as skipped.
     pub smtp_url: Option<SecretString>,
     /// Sender of all mail.
@@ -54,6 +68,9 @@ impl Default for Settings {
         Self {
             hold_s: 600,
             expiry_cap_s: 900,
+            extension_s: 120,
+            extensions_max: 10,
+            returned_first_s: 120,
             tickets_max: 8,
             session_days: 30,
             availability_ms: 1_000,
@@ -67,7 +84,10 @@ impl Default for Settings {
             stock_report_ms: 250,
             expiry_poll_ms: 1_000,
             outbox_poll_ms: 250,
+            outbox_lease_s: 60,
             payment_poll_ms: 2_000,
+            reconcile_poll_ms: 30_000,
+            reconcile_back_s: 172_800,
             smtp_url: None,
             mail_from: "Onsale <tickets@localhost>".to_owned(),
             stripe: Stripe::default(),

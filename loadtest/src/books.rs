@@ -1,6 +1,8 @@
-//! The two sets of books the judge reads for itself: the database, and the provider's list.
+//! The books the judge reads for itself: the database, the provider's list and, where there is one at hand, the
+//! file in which the sandbox has written down every step it ever took.
 
 pub(crate) mod database;
+pub(crate) mod ledger;
 pub(crate) mod provider;
 
 use std::collections::{HashMap, HashSet};
@@ -9,9 +11,10 @@ use anyhow::Context as _;
 use uuid::Uuid;
 
 pub(crate) use database::Database;
+pub(crate) use ledger::Ledger;
 pub(crate) use provider::Provider;
 
-/// Both books at one moment after the evening.
+/// All books at one moment after the evening.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Books {
     pub drop: DropRow,
@@ -24,6 +27,8 @@ pub(crate) struct Books {
     /// On the tickets of the drop's events, whatever their state.
     pub claims: Vec<ClaimRow>,
     pub intents: Vec<Intent>,
+    /// The sandbox's own, when its file is at hand.
+    pub ledger: Option<Ledger>,
     /// Outbox rows that are not done.
     pub outbox_undone: Vec<OutboxRow>,
 }
@@ -53,6 +58,8 @@ pub(crate) struct BookingRow {
     pub drop_id: String,
     pub user_id: Uuid,
     pub total_amount: i64,
+    /// The part of it that is not the tickets' prices.
+    pub fees: i64,
     pub currency: String,
     pub quantity: i32,
     pub status: String,
@@ -78,7 +85,7 @@ pub(crate) struct OutboxRow {
 }
 
 /// A payment intent, as the provider tells it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Intent {
     pub id: String,
     pub status: String,
@@ -89,6 +96,13 @@ pub(crate) struct Intent {
     pub booking_id: Option<Uuid>,
 }
 
+impl Intent {
+    /// Neither paid nor given up.
+    pub(crate) fn is_open(&self) -> bool {
+        !["succeeded", "canceled"].contains(&self.status.as_str())
+    }
+}
+
 impl BookingRow {
     pub(crate) fn is_completed(&self) -> bool {
         self.status == "completed"
@@ -96,7 +110,7 @@ impl BookingRow {
 }
 
 impl Books {
-    /// Reads both, the database's part from one snapshot.
+    /// Reads all, the database's part from one snapshot.
     pub(crate) async fn read(database: &mut Database, provider: &Provider, drop: &str) -> anyhow::Result<Self> {
         database.begin_reading().await?;
         let drop_row = database.drop_row(drop).await?;
@@ -108,10 +122,12 @@ impl Books {
             claims: database.claims(drop).await?,
             outbox_undone: database.outbox_undone().await?,
             intents: Vec::new(),
+            ledger: None,
         };
         database.end_reading().await?;
-        let intents = provider.intents().await?;
-        Ok(Self { intents, ..books })
+        // the list first: what is written down in between is in the file only, and would look like a difference
+        let (intents, ledger) = (provider.intents().await?, provider.ledger()?);
+        Ok(Self { intents, ledger, ..books })
     }
 
     /// The completed bookings of this drop.

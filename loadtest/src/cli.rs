@@ -70,6 +70,10 @@ struct Args {
     #[arg(long, value_name = "KEY", env = "LOADTEST_PROVIDER_KEY", hide_env_values = true)]
     provider_key: Option<String>,
 
+    /// The judge's third book: the file the sandbox writes, when it runs on this machine
+    #[arg(long, value_name = "FILE")]
+    provider_ledger: Option<PathBuf>,
+
     /// Draws the same crowd again (secrets and accounts are always new)
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -129,6 +133,7 @@ async fn evening(args: Args) -> ExitCode {
         database_url: args.database_url,
         provider_url: args.provider_url,
         provider_key: args.provider_key,
+        provider_ledger: args.provider_ledger,
     };
     let whereabouts = Whereabouts { data_dir: args.data_dir, given };
     if let Err(error) = whereabouts.find() {

@@ -8,9 +8,11 @@ mod capacity;
 mod clocks;
 mod epochs;
 mod inquiry;
+mod ledger;
 mod money;
 mod nobody_lost;
 mod one_owner;
+mod open;
 mod order;
 mod places;
 mod positions;
@@ -35,6 +37,21 @@ pub(crate) struct Verdict {
     pub checks: Vec<Check>,
 }
 
+/// Weighs purchases alone, made by whomever: no line, no positions, and everything settled by now.
+pub(crate) fn judge_purchases(record: &Record, books: &Books) -> Verdict {
+    let bought = record.fans.iter().any(|fan| fan.purchase.is_some());
+    verdict(vec![
+        one_owner::check(record, books).due(bought),
+        capacity::check(books).due(true),
+        agreement::check(books).due(true),
+        told::check(record, books).due(bought),
+        money::check(books).due(bought),
+        ledger::check(books).due(bought),
+        open::check(books),
+        settled::check(books).due(bought),
+    ])
+}
+
 /// Weighs an evening.
 pub(crate) fn judge(record: &Record, books: &Books) -> Verdict {
     let admitted = record.fans.iter().any(|fan| fan.admitted_at_us().is_some());
@@ -45,6 +62,7 @@ pub(crate) fn judge(record: &Record, books: &Books) -> Verdict {
         agreement::check(books).due(admitted),
         told::check(record, books).due(bought),
         money::check(books).due(bought),
+        ledger::check(books),
         order::granted(record).due(admitted),
         order::called(record), // a pause or a loss of Redis moves deadlines: rightly skipped then
         rate::check(record, books).due(admitted),
@@ -53,6 +71,10 @@ pub(crate) fn judge(record: &Record, books: &Books) -> Verdict {
         positions::check(record),
         settled::check(books).due(bought),
     ];
+    verdict(checks)
+}
+
+fn verdict(checks: Vec<Check>) -> Verdict {
     Verdict { content: checks.iter().all(|check| check.outcome != Outcome::Broken), checks }
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct Stack {
     pub provider_url: String,
     /// The provider's secret key, with which the list of intents is read.
     pub provider_key: String,
+    /// Where the sandbox writes down what it does, when it runs on this machine.
+    pub provider_ledger: Option<PathBuf>,
 }
 
 /// What the command line gives; each wins over the file.
@@ -21,6 +23,7 @@ pub(crate) struct Given {
     pub database_url: Option<String>,
     pub provider_url: Option<String>,
     pub provider_key: Option<String>,
+    pub provider_ledger: Option<PathBuf>,
 }
 
 /// The running stack cannot be found.
@@ -46,6 +49,7 @@ struct File {
     database_url: Option<String>,
     provider_url: Option<String>,
     provider_key: Option<String>,
+    provider_ledger: Option<PathBuf>,
     pid: Option<u32>,
 }
 
@@ -77,6 +81,7 @@ impl Whereabouts {
             database_url: given.database_url.or(file.database_url).ok_or(NoStack::Missing("database URL"))?,
             provider_url: given.provider_url.or(file.provider_url).ok_or(NoStack::Missing("provider URL"))?,
             provider_key: given.provider_key.or(file.provider_key).ok_or(NoStack::Missing("provider key"))?,
+            provider_ledger: given.provider_ledger.or(file.provider_ledger),
         })
     }
 }

@@ -1,4 +1,5 @@
-// What every page does once its scripts run. Other modules import `text`, `say`, `duration`, `spoken` and `tick`.
+// What every page does once its scripts run. Other modules import `text`, `say`, `duration`, `spoken`, `remaining`
+// and `tick`.
 
 const units = { s: 1000, minute: 60, hour: 3600, day: 86_400 };
 const sayGapMs = 10_000;
@@ -60,6 +61,9 @@ function clock(element) {
   clocks.set(element, fresh);
   return fresh;
 }
+
+/** Seconds until a countdown's end, by the server's clock. */
+export const remaining = (element) => (clock(element).endsAt - Date.now()) / units.s;
 
 function announce(element, it, left) {
   const due = announceAt.some((seconds) => it.left > seconds && left <= seconds);

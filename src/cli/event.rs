@@ -2,6 +2,7 @@
 
 use booking::catalogue::create::{self, NewEvent};
 use booking::catalogue::programme::{Performer, Programme, Work};
+use booking::purchase::fees::{FeeRule, Per};
 use clap::{Args, Subcommand};
 use jiff::civil::{Date, Time};
 use serde_json::json;
@@ -33,6 +34,10 @@ pub(crate) struct Create {
     /// Price of a tier in minor units, e.g. parquet=12500; may be repeated
     #[arg(long = "price", value_name = "TIER=MINOR", value_parser = price)]
     prices: Vec<(String, i64)>,
+    /// A fee in minor units on top of each ticket, or once an order, e.g. "Service fee=250", "Order fee=300/order"; may
+    /// be repeated
+    #[arg(long = "fee", value_name = "LABEL=MINOR[/order]", value_parser = fee)]
+    fees: Vec<FeeRule>,
     /// ISO 4217
     #[arg(long, default_value = "USD")]
     currency: String,
@@ -92,6 +97,7 @@ pub(crate) async fn run(event: Event, globals: &Globals) -> Result<(), Failure> 
         prices: create.prices,
         currency: create.currency,
         capacity: create.capacity,
+        fees: create.fees,
         programme,
     };
     let event_id = create::create(&pool, new)
@@ -109,6 +115,18 @@ fn price(text: &str) -> Result<(String, i64), String> {
     Ok((tier.to_owned(), minor))
 }
 
+fn fee(text: &str) -> Result<FeeRule, String> {
+    let expected = || "expected LABEL=MINOR or LABEL=MINOR/order".to_owned();
+    let (label, amount) = text.rsplit_once('=').ok_or_else(expected)?;
+    let (amount, per) = match amount.split_once('/') {
+        None | Some((_, "ticket")) => (amount.trim_end_matches("/ticket"), Per::Ticket),
+        Some((amount, "order")) => (amount, Per::Order),
+        Some(_) => return Err(expected()),
+    };
+    let amount = amount.parse().map_err(|_| "MINOR is a whole number of cents or the like".to_owned())?;
+    Ok(FeeRule { label: label.trim().to_owned(), per, amount })
+}
+
 /// `19:30` as well as `19:30:00`.
 fn time(text: &str) -> Result<Time, String> {
     let text = if text.len() == 5 { format!("{text}:00") } else { text.to_owned() };
@@ -118,6 +136,16 @@ fn time(text: &str) -> Result<Time, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fee_is_for_each_ticket_or_once() {
+        let rule = |label: &str, per, amount| Ok(FeeRule { label: label.to_owned(), per, amount });
+        assert_eq!(fee("Service fee=250"), rule("Service fee", Per::Ticket, 250));
+        assert_eq!(fee("Service fee=250/ticket"), rule("Service fee", Per::Ticket, 250));
+        assert!(fee("Order fee=three").is_err());
+        assert_eq!(fee("Order fee=300/order"), rule("Order fee", Per::Order, 300));
+        assert!(fee("Order fee=300/day").is_err() && fee("300").is_err());
+    }
 
     #[test]
     fn a_programme_is_read_from_pairs() {

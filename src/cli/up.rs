@@ -45,7 +45,7 @@ async fn serve_all(
     let mut provider = None;
     if !given.has_provider() {
         let sandbox = secrets.sandbox.as_ref().ok_or_else(|| Failure::usage("secrets.toml has no [sandbox]"))?;
-        provider = Some(Provider::bind(sandbox, &mut sources)?);
+        provider = Some(Provider::bind(sandbox, data_dir, &mut sources)?);
     }
     tokio::select! {
         started = servers.start_missing(&given, data_dir.path(), &mut sources) => started?,
@@ -61,7 +61,13 @@ async fn serve_all(
     if let Some(provider) = provider {
         // a certificate is for the public name, plain HTTP for whatever address we have
         let webhooks_to = if settings.server.tls.is_some() { &public_url } else { &ports.url };
-        bank.public = provider.start(data_dir, webhooks_to, &public_url, &site, lifecycle)?;
+        let sandbox = settings.sandbox.clone().ok_or_else(|| Failure::usage("settings: [sandbox] is missing"))?;
+        let sandbox = booking::sandbox::Settings {
+            webhook_url: Some(format!("{webhooks_to}/payments/stripe/webhook")),
+            public_url: Some(public_url.clone()),
+            ..sandbox
+        };
+        bank.public = provider.start(sandbox, &site, lifecycle)?;
     }
     let parts = Parts {
         keyring: settings.keys.keyring()?,
@@ -113,6 +119,7 @@ fn stack(settings: &Settings, ports: &serve::Ports, provider: Option<&Provider>)
         database_url: settings.postgres()?.url.expose_secret().to_owned(),
         provider_url: provider.map(|provider| provider.url.clone()),
         provider_key: provider.map(|provider| provider.secrets.secret_key.expose_secret().to_owned()),
+        provider_ledger: settings.sandbox.as_ref().filter(|_| provider.is_some()).map(|sandbox| sandbox.ledger.clone()),
         pid: std::process::id(),
     })
 }
@@ -126,14 +133,17 @@ struct Provider {
 }
 
 impl Provider {
-    fn bind(secrets: &SandboxSecrets, sources: &mut Sources) -> Result<Self, Failure> {
+    /// Tells booking and the sandbox of each other.
+    fn bind(secrets: &SandboxSecrets, data_dir: &DataDir, sources: &mut Sources) -> Result<Self, Failure> {
         let defaults = shared::server::Settings::default();
         let listener = serve::bind(([127, 0, 0, 1], 0).into(), defaults.backlog)?;
         let url = format!("http://{}", listener.local_addr()?);
         sources.set("booking.stripe.api_base", url.clone());
         sources.set("booking.stripe.test_cards", "true");
-        for (key, value) in secrets.stripe_overrides() {
-            sources.set(&key, value);
+        sources.set("sandbox.ledger", data_dir.join("sandbox.jsonl").display().to_string());
+        for (key, value) in secrets.keys() {
+            sources.set(&format!("booking.stripe.{key}"), value);
+            sources.set(&format!("sandbox.{key}"), value);
         }
         Ok(Self { listener, url, secrets: secrets.clone() })
     }
@@ -141,20 +151,10 @@ impl Provider {
     /// The pages for fans.
     fn start(
         self,
-        data_dir: &DataDir,
-        webhooks_to: &str,
-        public_url: &str,
+        settings: booking::sandbox::Settings,
         site: &Site,
         lifecycle: &Lifecycle,
     ) -> Result<axum::Router, Failure> {
-        let settings = booking::sandbox::Settings {
-            ledger: data_dir.join("sandbox.jsonl"),
-            secret_key: self.secrets.secret_key,
-            publishable_key: self.secrets.publishable_key,
-            webhook_secret: self.secrets.webhook_secret,
-            webhook_url: Some(format!("{webhooks_to}/payments/stripe/webhook")),
-            public_url: Some(public_url.to_owned()),
-        };
         let sandbox = booking::sandbox::build(settings, site, Clock::system(), lifecycle.clone())?;
         let server = shared::server::Settings::default();
         let router = shared::http::front(sandbox.api, &server, site);

@@ -18,6 +18,7 @@ mod console;
 mod hearing;
 mod keyboard;
 mod pages;
+mod paying;
 mod sold_out;
 mod waiting;
 mod whole_way;

@@ -49,6 +49,7 @@ async fn a_killed_process_of_each_role_costs_nobody_a_seat() {
 fn crowd(roles: &Roles) -> Vec<String> {
     let fans = FANS.to_string();
     let report = roles.dir.path().display().to_string();
+    let ledger = format!("{report}/ledger.jsonl");
     let arguments = [
         "loadtest",
         "--url",
@@ -67,6 +68,8 @@ fn crowd(roles: &Roles) -> Vec<String> {
         &roles.provider_url,
         "--provider-key",
         PROVIDER_KEY,
+        "--provider-ledger",
+        &ledger,
         "--report",
         &report,
         "--settle",

@@ -1,10 +1,13 @@
 //! Processes that end with their test, stacks, and the roles behind a proxy.
 
+pub(crate) mod buyer;
 pub(crate) mod fan;
 pub(crate) mod nginx;
 pub(crate) mod process;
 pub(crate) mod roles;
+pub(crate) mod shop;
 pub(crate) mod stack;
+pub(crate) mod wire;
 
 use std::os::unix::fs::PermissionsExt as _;
 

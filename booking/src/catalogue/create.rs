@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::layout::{self, Layout};
 use super::programme::{self, Programme};
 use crate::payments::PAYMENT_MAX;
+use crate::purchase::fees::FeeRule;
 
 /// Characters in an event's name.
 pub const NAME_CHARS_MAX: usize = 300;
@@ -17,6 +18,10 @@ pub const NAME_CHARS_MAX: usize = 300;
 pub const CAPACITY_MAX: u32 = 500_000;
 /// Minor units one ticket may cost: the most the provider takes in one payment.
 pub const PRICE_MAX: i64 = PAYMENT_MAX;
+/// Fees an event may have.
+pub const FEES_MAX: usize = 8;
+/// Characters in a fee's name.
+pub const FEE_LABEL_CHARS_MAX: usize = 60;
 /// The tier of general-admission units when no price names another.
 pub const GENERAL_TIER: &str = "general";
 
@@ -35,6 +40,8 @@ pub struct NewEvent {
     pub currency: String,
     /// General admission with so many units; `None` sells the venue's seats.
     pub capacity: Option<u32>,
+    /// What is charged on top of the tickets.
+    pub fees: Vec<FeeRule>,
     pub programme: Programme,
 }
 
@@ -52,6 +59,11 @@ pub enum CreateError {
     Currency(String),
     #[error("tickets of tier {tier:?} cost 1 to {PRICE_MAX} minor units, not {price}")]
     Price { tier: String, price: i64 },
+    #[error(
+        "an event has at most {FEES_MAX} fees of 1 to {PRICE_MAX} minor units, named in 1 to {FEE_LABEL_CHARS_MAX} \
+         characters, none of them control characters"
+    )]
+    Fee,
     #[error("tier {0:?} is priced twice")]
     PricedTwice(String),
     #[error("no price for tier {0:?}")]
@@ -93,15 +105,27 @@ pub async fn create(pool: &PgPool, event: NewEvent) -> Result<Uuid, CreateError>
             debug_assert_eq!(inserted, layout.seats.len() as u64);
         }
     }
+    insert_fees(&mut tx, event_id, &event.fees).await?;
     programme::insert(&mut tx, event_id, &event.programme).await?;
     tx.commit().await?;
     Ok(event_id)
+}
+
+fn is_sound(fee: &FeeRule) -> bool {
+    let label = fee.label.trim();
+    (1..=PRICE_MAX).contains(&fee.amount)
+        && !label.is_empty()
+        && label.chars().count() <= FEE_LABEL_CHARS_MAX
+        && !label.chars().any(char::is_control)
 }
 
 fn check(event: &NewEvent) -> Result<(), CreateError> {
     let chars = event.name.chars().count();
     if event.name.trim().is_empty() || chars > NAME_CHARS_MAX || event.name.chars().any(char::is_control) {
         return Err(CreateError::Name);
+    }
+    if event.fees.len() > FEES_MAX || !event.fees.iter().all(is_sound) {
+        return Err(CreateError::Fee);
     }
     if !event.programme.is_sound() {
         return Err(CreateError::Programme);
@@ -198,8 +222,10 @@ async fn insert_seats(
 ) -> sqlx::Result<u64> {
     let (tiers, amounts): (Vec<&str>, Vec<i64>) = prices.iter().map(|(tier, price)| (tier.as_str(), *price)).unzip();
     let inserted = sqlx::query(
-        "INSERT INTO tickets (event_id, seat_number, ordinal, tier, zone, price)
-         SELECT $1, s.value->>'seat', s.ordinality - 1, s.value->>'tier', s.value->>'zone', p.price
+        "INSERT INTO tickets (event_id, seat_number, ordinal, tier, zone, price, pool)
+         SELECT $1, s.value->>'seat', s.ordinality - 1, s.value->>'tier', s.value->>'zone', p.price,
+                CASE s.value->>'access' WHEN 'wheelchair' THEN 'accessible' WHEN 'companion' THEN 'companion'
+                                        ELSE 'open' END
          FROM layouts l
          CROSS JOIN LATERAL jsonb_array_elements(l.body::jsonb->'seats') WITH ORDINALITY s
          JOIN UNNEST($2::text[], $3::bigint[]) AS p (tier, price) ON p.tier = s.value->>'tier'
@@ -212,6 +238,20 @@ async fn insert_seats(
     .execute(&mut **tx)
     .await?;
     Ok(inserted.rows_affected())
+}
+
+async fn insert_fees(tx: &mut Transaction<'_, Postgres>, event_id: Uuid, fees: &[FeeRule]) -> sqlx::Result<()> {
+    for (position, fee) in (1_i32..).zip(fees) {
+        sqlx::query("INSERT INTO event_fees (event_id, position, label, per, amount) VALUES ($1, $2, $3, $4, $5)")
+            .bind(event_id)
+            .bind(position)
+            .bind(fee.label.trim())
+            .bind(fee.per.as_str())
+            .bind(fee.amount)
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// General-admission units GA-000001, GA-000002, …

@@ -45,6 +45,19 @@ pub struct Seat {
     pub x: f64,
     /// Metres away from the edge of the stage.
     pub y: f64,
+    /// For whom the seat is kept; absent for everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
+}
+
+/// Seats that are sold only to those who need them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// A space for a wheelchair.
+    Wheelchair,
+    /// Beside one, for who comes along.
+    Companion,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -229,7 +242,7 @@ mod tests {
 
     fn seat(label: &str, number: u32) -> Seat {
         let (zone, row, tier) = ("hall".to_owned(), "A".to_owned(), "standard".to_owned());
-        Seat { seat: label.to_owned(), zone, row, number, tier, x: 0.123, y: -0.001 }
+        Seat { seat: label.to_owned(), zone, row, number, tier, x: 0.123, y: -0.001, access: None }
     }
 
     fn layout(seats: Vec<Seat>) -> Layout {
@@ -245,6 +258,7 @@ mod tests {
         let canonical = layout(vec![seat("A-1", 1)]).canonical().unwrap();
         assert_eq!(canonical.hash.len(), 32);
         assert!(canonical.body.contains(r#""x":0.12,"y":0.0"#), "{}", canonical.body);
+        assert!(!canonical.body.contains("access"), "a layout from before keeps its name");
         let again = Layout::parse(&canonical.body).unwrap().canonical().unwrap();
         assert_eq!((again.hash, again.body), (canonical.hash, canonical.body));
     }
@@ -270,6 +284,15 @@ mod tests {
             assert!(matches!(refused(unpayable), LayoutError::Price { .. }), "{price}");
         }
         assert!(matches!(Layout::parse(r#"{"seats":[],"tiers":[],"zones":[],"more":1}"#), Err(LayoutError::Syntax(_))));
+    }
+
+    #[test]
+    fn protected_seats_say_for_whom() {
+        let mut protected = seat("A-1", 1);
+        protected.access = Some(Access::Wheelchair);
+        let body = layout(vec![protected]).canonical().unwrap().body;
+        assert!(body.contains(r#""access":"wheelchair""#), "{body}");
+        assert!(Layout::parse(&body.replace("wheelchair", "vip")).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::qr;
 use super::ticket::{Signer, Ticket};
 use crate::app::App;
+use crate::purchase::fees::{self, Fee};
 use crate::purchase::tickets::{self, Line};
 
 /// A booking and the fan it is written to.
@@ -17,6 +18,7 @@ pub(super) struct Letter {
     about: About,
     to: Mailbox,
     tickets: Vec<Line>,
+    fees: Vec<Fee>,
 }
 
 #[derive(FromRow)]
@@ -45,18 +47,20 @@ impl Letter {
         let address = std::str::from_utf8(&address).ok().and_then(|address| address.parse().ok());
         let to = Mailbox::new(Some(about.username.clone()), address.context("the fan's address is malformed")?);
         let tickets = tickets::of_booking(&app.pool, booking_id).await?;
-        Ok(Letter { about, to, tickets })
+        let fees = fees::of_booking(&app.pool, booking_id).await?;
+        Ok(Letter { about, to, tickets, fees })
     }
 
     /// One signed QR code for each ticket.
     pub(super) fn tickets(&self, from: &Mailbox, signer: &Signer) -> anyhow::Result<Message> {
         let seats: Vec<&str> = self.tickets.iter().map(|ticket| ticket.seat.as_str()).collect();
         let mut text = format!(
-            "Your tickets for {}\n{}\n{}\n\nSeats: {}\nPaid: {} {} (minor units)\nBooking: {}\n",
+            "Your tickets for {}\n{}\n{}\n\nSeats: {}\n{}Paid: {} {} (minor units)\nBooking: {}\n",
             self.about.event,
             self.when(),
             self.about.venue,
             seats.join(", "),
+            self.items(),
             self.about.total_amount,
             self.about.currency,
             self.about.booking_id,
@@ -89,6 +93,34 @@ impl Letter {
         Ok(self
             .envelope(from, "refusal", &format!("No tickets: {}", self.about.event))
             .singlepart(SinglePart::plain(text))?)
+    }
+
+    pub(super) fn refund(&self, from: &Mailbox) -> anyhow::Result<Message> {
+        let seats: Vec<&str> = self.tickets.iter().map(|ticket| ticket.seat.as_str()).collect();
+        let text = format!(
+            "Your booking for {} ({}) was cancelled and is refunded.\n\nSeats: {}\nRefunded: {} {} (minor units); \
+             your bank may take some days.\nThe tickets of this booking are not valid any more.\n\nBooking: {}\n",
+            self.about.event,
+            self.when(),
+            seats.join(", "),
+            self.about.total_amount,
+            self.about.currency,
+            self.about.booking_id,
+        );
+        Ok(self
+            .envelope(from, "refund", &format!("Refunded: {}", self.about.event))
+            .singlepart(SinglePart::plain(text))?)
+    }
+
+    /// What the total is made of, where it is more than the tickets: a line each.
+    fn items(&self) -> String {
+        if self.fees.is_empty() {
+            return String::new();
+        }
+        let tickets = self.about.total_amount - self.fees.iter().map(|fee| fee.amount).sum::<i64>();
+        let items =
+            std::iter::once(("Tickets", tickets)).chain(self.fees.iter().map(|fee| (fee.label.as_str(), fee.amount)));
+        items.map(|(label, amount)| format!("{label}: {amount} {}\n", self.about.currency)).collect()
     }
 
     /// The same letter sent twice has the same Message-ID, so that a mailbox may show it once.

@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use shared::{
+    client_address::ClientAddress,
     http::cookies,
     pages::{self, Form, Site, local_path, see_other},
     problem::Problem,
@@ -21,10 +22,11 @@ use shared::{
 use self::forms::{Entered, Fault, Forms, SignIn, SignUp};
 use super::{
     sale::{self, Badge},
+    seats::{WISH_COOKIE, go_on},
     words::{self, When},
 };
 use crate::{
-    accounts::{self, Order, Registration},
+    accounts::{self, Order, Registration, SignedIn},
     app::App,
     error::Error,
     extract::Fan,
@@ -90,12 +92,13 @@ pub(crate) async fn show(
 /// 303 to where the fan was going, with the session's cookie; or the form again.
 pub(crate) async fn sign_in(
     State(app): State<App>,
+    address: ClientAddress,
     headers: HeaderMap,
     Form(form): Form<SignIn>,
 ) -> Result<Response, Problem> {
     let next = local_path(&form.next).map(str::to_owned);
     match accounts::sign_in(&app, &form.email, form.password).await {
-        Ok(signed_in) => Ok(onwards(next.as_deref(), signed_in.cookie())),
+        Ok(signed_in) => Ok(signed_in_onwards(&app, &headers, address, next.as_deref(), &signed_in).await),
         Err(Error::Credentials) => {
             let entered = Entered { email: form.email, ..Entered::default() };
             let mut forms = Forms::new(&app, &headers, next, entered);
@@ -109,6 +112,7 @@ pub(crate) async fn sign_in(
 /// 303 to where the fan was going, with the session's cookie; or the form again.
 pub(crate) async fn sign_up(
     State(app): State<App>,
+    address: ClientAddress,
     headers: HeaderMap,
     Form(form): Form<SignUp>,
 ) -> Result<Response, Problem> {
@@ -125,7 +129,7 @@ pub(crate) async fn sign_up(
         Err(unfit) => return again(Fault::from(unfit), StatusCode::UNPROCESSABLE_ENTITY),
     };
     match accounts::register(&app, registration).await {
-        Ok(signed_in) => Ok(onwards(next.as_deref(), signed_in.cookie())),
+        Ok(signed_in) => Ok(signed_in_onwards(&app, &headers, address, next.as_deref(), &signed_in).await),
         Err(Error::EmailTaken) => again(Fault::taken(), StatusCode::CONFLICT),
         Err(other) => Err(other.into()),
     }
@@ -142,6 +146,25 @@ pub(crate) async fn sign_out(State(app): State<App>, fan: Result<Fan, Error>) ->
         Err(other) => return Err(other.into()),
     }
     Ok(onwards(None, cookies::set(accounts::COOKIE, "", 0)))
+}
+
+/// Seats that were asked for before signing in are held now: nobody has to press twice.
+async fn signed_in_onwards(
+    app: &App,
+    headers: &HeaderMap,
+    address: ClientAddress,
+    next: Option<&str>,
+    signed_in: &SignedIn,
+) -> Response {
+    let held = match next {
+        Some(next) => go_on(app, headers, address, signed_in.user_id, next).await,
+        None => None,
+    };
+    let onwards = onwards(held.as_deref().or(next), signed_in.cookie());
+    if cookies::get(headers, WISH_COOKIE).is_none() {
+        return onwards;
+    }
+    (AppendHeaders([(header::SET_COOKIE, cookies::set(WISH_COOKIE, "", 0))]), onwards).into_response()
 }
 
 fn onwards(next: Option<&str>, cookie: http::HeaderValue) -> Response {

@@ -1,9 +1,12 @@
 //! `/checkout/{booking_id}`: what is held, for how long, and one button to pay; afterwards the tickets. Only for the
 //! fan whose booking it is.
 
+mod bank;
 mod notice;
 mod payment;
+mod stands;
 mod tickets;
+mod time;
 
 use askama::Template;
 use axum::{
@@ -13,7 +16,6 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 use shared::{
     client_address::ClientAddress,
     json::Path,
@@ -25,9 +27,12 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use self::{
+    bank::{Return, bank_page},
     notice::Notice,
     payment::{CARDS, Way},
-    tickets::SeatLine,
+    stands::{Next, Stands},
+    tickets::{FeeLine, SeatLine},
+    time::Time,
 };
 use super::{
     seats::sign_in,
@@ -42,7 +47,7 @@ use crate::{
         bookings::{self, Booking, Status},
         cancel,
         confirm::{self, Confirmed},
-        intents,
+        extend, intents,
     },
 };
 
@@ -55,29 +60,15 @@ struct Page {
     details: Arc<Details>,
     when: When,
     seats: Vec<SeatLine>,
+    fees: Vec<FeeLine>,
     total: String,
     reference: String,
     now: Timestamp,
+    time: Time,
+    /// Paid for after the hold had ended.
+    is_late: bool,
     notice: Option<Notice>,
     mails: bool,
-}
-
-/// Where the booking stands, as its fan sees it.
-enum Stands {
-    /// Held, to be paid.
-    Payable(Way),
-    /// Held, but the fan has to see the bank first, which is on another site.
-    AtBank(String),
-    /// The bank, the provider or we have not decided.
-    Settling {
-        title: &'static str,
-        text: &'static str,
-    },
-    Done,
-    Over {
-        title: &'static str,
-        text: &'static str,
-    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,7 +85,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (_, booking) = match own(&app, &headers, &booking_id).await? {
-        Own::Found(fan, booking) => (fan, booking),
+        Own::Found(fan, booking) => (fan, *booking),
         Own::SignedOut(answer) => return Ok(answer),
     };
     let query = query.unwrap_or_default();
@@ -103,13 +94,14 @@ pub(super) async fn show(
         return Ok(see_other(&said.path(&booking)));
     }
     let from_bank = Return::of_ours(&query);
-    let stands = match from_bank {
-        Some(Return::Undecided) if booking.status == Status::Pending => at_bank(),
-        _ => stands(&app, &booking).await?,
-    };
+    let mut stands = Stands::of(&app, &booking).await?;
+    if from_bank == Some(Return::Undecided) {
+        stands = stands.back_from_bank(&booking);
+    }
     let notice = match (&stands, from_bank) {
         (Stands::Payable(_), Some(Return::Refused)) => Some(Notice::failed(payment::words(payment::NOT_APPROVED, ""))),
-        (Stands::Payable(_), _) if had_these_already(&query) => Some(Notice::held_already()),
+        (Stands::Payable(_), _) if says(&query, HELD_ALREADY) => Some(Notice::held_already()),
+        (Stands::Payable(_), _) if says(&query, MORE_TIME) => Some(Notice::more_time(extend::left(&app, &booking))),
         _ => None,
     };
     page(&app, booking, stands, notice).await
@@ -123,7 +115,7 @@ pub(super) async fn act(
     Form(order): Form<Order>,
 ) -> Result<Response, Problem> {
     let (fan, booking) = match own(&app, &headers, &booking_id).await? {
-        Own::Found(fan, booking) => (fan, booking),
+        Own::Found(fan, booking) => (fan, *booking),
         Own::SignedOut(answer) => return Ok(answer),
     };
     let here = path(&booking);
@@ -149,7 +141,8 @@ pub(super) async fn act(
             Ok(_) | Err(Error::BookingCompleted) => return Ok(see_other(&here)),
             Err(error) => return Err(error.into()),
         },
-        _ => return Err(Error::WrongType("do: pay, check, prepare or cancel".to_owned()).into()),
+        "extend" => return more_time(&app, &fan, booking).await,
+        _ => return Err(Error::WrongType("do: pay, check, prepare, extend or cancel".to_owned()).into()),
     };
     match outcome {
         Ok(Confirmed::Completed(_)) | Err(Error::BookingExpired { .. }) => Ok(see_other(&here)),
@@ -168,7 +161,7 @@ fn path(booking: &Booking) -> String {
 }
 
 enum Own {
-    Found(Fan, Booking),
+    Found(Fan, Box<Booking>),
     /// The way to the sign-in form, and back here.
     SignedOut(Response),
 }
@@ -184,88 +177,22 @@ async fn own(app: &App, headers: &HeaderMap, booking_id: &str) -> Result<Own, Er
         Err(error) => return Err(error),
     };
     let booking = bookings::find_own(&app.pool, booking_id, fan.user_id).await?.ok_or(Error::BookingUnknown)?;
-    Ok(Own::Found(fan, booking))
+    Ok(Own::Found(fan, Box::new(booking)))
 }
 
-async fn stands(app: &App, booking: &Booking) -> Result<Stands, Error> {
-    Ok(match booking.status {
-        Status::Completed if booking.captured_at().is_some() => Stands::Done,
-        Status::Completed => Stands::Settling {
-            title: "The seats are yours",
-            text: "We are taking the payment now. Your tickets appear here in a moment.",
-        },
-        Status::Cancelled => over(&booking.why()),
-        Status::Pending if booking.is_payable(app.clock.now()) => {
-            Stands::Payable(Way::of(app, booking.booking_id).await?)
+async fn more_time(app: &App, fan: &Fan, booking: Booking) -> Result<Response, Problem> {
+    let here = path(&booking);
+    match extend::extend(app, fan.user_id, booking.booking_id).await {
+        Ok(_) => Ok(see_other(&format!("{here}?{}={}", MORE_TIME.0, MORE_TIME.1))),
+        // the page says how it stands now
+        Err(Error::BookingCompleted | Error::BookingExpired { .. }) => Ok(see_other(&here)),
+        Err(error @ Error::Extension) => {
+            let stands = Stands::of(app, &booking).await?;
+            let page = page(app, booking, stands, Some(Notice::no_more_time())).await?;
+            Ok((Problem::from(error).status(), page).into_response())
         }
-        Status::Pending => Stands::Settling {
-            title: "Your time to pay is over",
-            text: "We are asking the bank whether a payment is still under way. If it is, the seats stay yours.",
-        },
-    })
-}
-
-fn at_bank() -> Stands {
-    Stands::Settling {
-        title: "Confirming with your bank",
-        text: "Your seats stay held meanwhile. This takes a few seconds.",
+        Err(error) => Err(error.into()),
     }
-}
-
-fn over(reason: &str) -> Stands {
-    let (title, text) = match reason {
-        "given-up" => ("You gave these seats back", "Nothing was charged. They can be had by others now."),
-        "payment-lost" => (
-            "The seats were gone before the payment arrived",
-            "Your bank answered after the time was up, and the seats had been given on. Nothing was charged.",
-        ),
-        "capture-refused" => (
-            "Your bank refused the payment",
-            "It had agreed first and refused when we took the money. Nothing was charged, and the seats were given back.",
-        ),
-        _ => ("The time to pay ran out", "The seats were given back. Nothing was charged."),
-    };
-    Stands::Over { title, text }
-}
-
-/// What the bank's or the provider's page says when it leads back.
-#[derive(Debug, PartialEq, Eq, Clone, Copy)]
-enum Return {
-    /// Said yes, or nothing one may rely on: whoever asks the provider finds out.
-    Undecided,
-    Refused,
-}
-
-impl Return {
-    /// In the provider's words. <https://docs.stripe.com/payments/payment-intents/verifying-status>
-    fn of_provider(query: &str) -> Option<Self> {
-        Self::read(query, "redirect_status")
-    }
-
-    /// As [`Self::path`] says it.
-    fn of_ours(query: &str) -> Option<Self> {
-        Self::read(query, "bank")
-    }
-
-    fn read(query: &str, name: &str) -> Option<Self> {
-        let (_, status) = form_urlencoded::parse(query.as_bytes()).find(|(own, _)| own == name)?;
-        Some(if status == "failed" { Self::Refused } else { Self::Undecided })
-    }
-
-    /// The booking's page; loaded again, it goes on to say so as long as the booking stands as it did.
-    fn path(self, booking: &Booking) -> String {
-        let said = match self {
-            Self::Undecided => "deciding",
-            Self::Refused => "failed",
-        };
-        format!("{}?bank={said}", path(booking))
-    }
-}
-
-/// <https://docs.stripe.com/api/payment_intents/object#payment_intent_object-next_action>
-fn bank_page(next_action: &Value) -> Option<String> {
-    let url = next_action["redirect_to_url"]["url"].as_str()?;
-    (url.starts_with("https://") || url.starts_with("http://")).then(|| url.to_owned())
 }
 
 /// A page of ours at once; for another site a link, because a form of ours may lead nowhere else.
@@ -284,7 +211,7 @@ async fn refused(app: &App, booking: Booking, error: Error) -> Result<Response, 
     };
     let problem = Problem::from(error);
     let booking = bookings::find(&app.pool, booking.booking_id).await.map_err(Error::from)?.unwrap_or(booking);
-    let stands = stands(app, &booking).await?;
+    let stands = Stands::of(app, &booking).await?;
     if !matches!(stands, Stands::Payable(_)) {
         return Ok(see_other(&path(&booking)));
     }
@@ -301,7 +228,7 @@ async fn limited(app: &App, booking: Booking, does: &str, problem: Problem) -> R
     if does == "check" && booking.status == Status::Pending {
         return Ok(see_other(&Return::Undecided.path(&booking)));
     }
-    let stands = stands(app, &booking).await?;
+    let stands = Stands::of(app, &booking).await?;
     if !matches!(stands, Stands::Payable(_)) {
         return Ok(see_other(&path(&booking)));
     }
@@ -312,9 +239,13 @@ async fn limited(app: &App, booking: Booking, does: &str, problem: Problem) -> R
     Ok((status, headers, page).into_response())
 }
 
-/// The fan chose other seats while holding these.
-fn had_these_already(query: &str) -> bool {
-    form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "held" && value == "already")
+/// In an address: the fan chose other seats while holding these.
+const HELD_ALREADY: (&str, &str) = ("held", "already");
+/// The hold was just made longer.
+const MORE_TIME: (&str, &str) = ("time", "more");
+
+fn says(query: &str, (name, value): (&str, &str)) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|pair| pair == (name.into(), value.into()))
 }
 
 async fn page(app: &App, booking: Booking, stands: Stands, notice: Option<Notice>) -> Result<Response, Problem> {
@@ -325,13 +256,17 @@ async fn page(app: &App, booking: Booking, stands: Stands, notice: Option<Notice
         _ => None,
     };
     let with_codes = matches!(stands, Stands::Done);
+    let timezone = details.event.venue.timezone.as_deref();
     let page = Page {
         site: app.site.clone(),
         when: words::when(&details.event),
         seats: tickets::lines(app, &booking, &details, with_codes).await?,
+        fees: tickets::fees(app, &booking).await?,
+        time: Time::of(app, &booking, timezone)?,
         total: words::money(booking.total_amount, &booking.currency),
         reference: reference(booking.booking_id),
         now: app.clock.now(),
+        is_late: booking.completed_at().is_some_and(|completed| completed > booking.expires_at()),
         mails: app.notifier.sends_mail(),
         stands,
         booking,
@@ -354,23 +289,6 @@ fn reference(booking_id: Uuid) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn coming_back_from_the_bank_is_not_believed() {
-        assert_eq!(Return::of_provider("bank=failed"), None);
-        let succeeded = Return::of_provider("payment_intent=pi_1&redirect_status=succeeded");
-        assert_eq!(succeeded, Some(Return::Undecided));
-        assert_eq!(Return::of_provider("redirect_status=anything"), Some(Return::Undecided));
-        assert_eq!(Return::of_provider("redirect_status=failed"), Some(Return::Refused));
-    }
-
-    #[test]
-    fn only_web_addresses_are_linked() {
-        let action = |url: &str| serde_json::json!({ "redirect_to_url": { "url": url } });
-        assert!(bank_page(&action("https://bank.example/3ds")).is_some());
-        assert_eq!(bank_page(&action("javascript:alert(1)")), None);
-        assert_eq!(bank_page(&serde_json::json!({ "use_stripe_sdk": {} })), None);
-    }
 
     #[test]
     fn a_reference_is_short() {

@@ -2,7 +2,9 @@
 
 mod choice;
 mod hall;
+mod hold;
 mod refusal;
+mod wish;
 
 use admission::ids::DropId;
 use askama::Template;
@@ -14,16 +16,18 @@ use form_urlencoded::byte_serialize;
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use shared::{
-    encoding::{base64url, hex, random, sha256},
+    encoding::{base64url, random},
     json::Path,
     pages::{self, Form, Site, see_other},
     problem::Problem,
 };
 use uuid::Uuid;
 
+pub(super) use self::wish::{WISH_COOKIE, go_on};
 use self::{
     choice::Choice,
-    hall::{Hall, RowLine, ZoneLine},
+    hall::{Ceiling, Hall, RowLine, ZoneLine},
+    hold::{Held, hold},
     refusal::{Notice, Step},
 };
 use super::words::{self, When};
@@ -31,13 +35,8 @@ use crate::{
     app::App,
     catalogue::details::Details,
     error::Error,
-    extract::{Admitted, Fan, IdempotencyKey},
-    purchase::{
-        bookings,
-        checkout::{self, Buyer, Order, SeatWish},
-        idempotency::Key,
-        sale,
-    },
+    extract::{Admitted, Fan},
+    purchase::{bookings, checkout, sale},
     routes::{cached, search::unshare},
 };
 
@@ -64,6 +63,11 @@ struct Page<'a> {
     rows: Vec<RowLine>,
     /// Chosen seats that are not among the rows shown.
     elsewhere: Vec<&'a String>,
+    /// Prices one may not want to go beyond.
+    ceilings: Vec<Ceiling>,
+    /// What is charged on top, fee by fee.
+    fees: Vec<String>,
+    /// With fees.
     total: String,
     /// Nothing, as money: scripts write amounts like it.
     nothing: String,
@@ -105,7 +109,7 @@ pub(super) async fn show(
     }
     let hall = Hall::load(&app, &details).await?;
     let fields = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()).into_owned();
-    let choice = Choice::read(fields, |label| hall.knows(label));
+    let mut choice = Choice::read(fields, |label| hall.knows(label));
     if choice.key.is_some() {
         // the form asked for another zone: an address without the form's key is shorter and safe to keep
         return Ok(see_other(&choice.path(details.event.event_id)));
@@ -115,13 +119,22 @@ pub(super) async fn show(
             // looking needs no account, and goes on while nobody can say whose session it is
             let fan = Fan::of(&app, &headers).await.ok();
             let open = match &fan {
-                Some(fan) => open_booking(&app, fan, admitted).await,
+                Some(fan) => open_booking(&app, fan.user_id, admitted).await,
                 None => None,
             };
             let notice = if open.is_none() && checkout::place_is_over(&app, &admitted.admission).await {
                 refusal::words(&Error::PlaceEnded)
+            } else if choice.signed_in && fan.is_some() && open.is_none() {
+                // what was asked for before signing in could not be held
+                let taken = hall.taken(&choice.seats);
+                choice.seats.retain(|label| !taken.contains(label));
+                if taken.is_empty() {
+                    Some(refusal::press_once_more())
+                } else {
+                    refusal::words(&Error::SeatsTaken { seats: taken })
+                }
             } else {
-                (choice.signed_in && fan.is_some() && open.is_none()).then(refusal::press_once_more)
+                None
             };
             (open, notice)
         }
@@ -166,16 +179,15 @@ pub(super) async fn choose(
             let fan = match Fan::of(&app, &headers).await {
                 Ok(fan) => fan,
                 Err(Error::SessionMissing | Error::SessionInvalid) => {
-                    let back = Choice { signed_in: true, ..choice };
-                    return Ok(see_other(&sign_in(&back.path(details.event.event_id))));
+                    return Ok(wish::sign_in_first(choice, details.event.event_id));
                 }
                 Err(error) => return Err(error.into()),
             };
-            match hold(&app, &fan, admitted, &details, &choice).await? {
+            match hold(&app, fan.user_id, admitted, details.event.event_id, &choice).await? {
                 Held::Now(booking_id) => return Ok(see_other(&format!("/checkout/{booking_id}"))),
                 // the checkout says that these are not the seats just asked for
                 Held::Before(booking_id) => return Ok(see_other(&format!("/checkout/{booking_id}?held=already"))),
-                Held::Not(error) => (error, open_booking(&app, &fan, admitted).await),
+                Held::Not(error) => (error, open_booking(&app, fan.user_id, admitted).await),
             }
         }
         // why one is outside says more than that one is
@@ -211,87 +223,15 @@ fn admitted(app: &App, headers: &HeaderMap, details: &Details) -> Result<Admitte
 }
 
 /// The fan's own booking under this place that waits for its payment.
-async fn open_booking(app: &App, fan: &Fan, admitted: &Admitted) -> Option<Uuid> {
+async fn open_booking(app: &App, user_id: Uuid, admitted: &Admitted) -> Option<Uuid> {
     let (drop, place) = (admitted.admission.drop.as_str(), admitted.admission.place.to_string());
     let asking = async {
         let Some(open) = bookings::open_of_place(&app.pool, drop, &place).await? else { return Ok(None) };
         // another account may have used the same place on this browser
-        Ok::<_, sqlx::Error>(bookings::find_own(&app.pool, open, fan.user_id).await?.map(|_| open))
+        Ok::<_, sqlx::Error>(bookings::find_own(&app.pool, open, user_id).await?.map(|_| open))
     };
     let open = asking.await;
     open.inspect_err(|error| tracing::warn!(%error, "whether a place has an open booking")).ok().flatten()
-}
-
-/// What came of a wish.
-enum Held {
-    Now(Uuid),
-    /// Other seats, by an earlier wish that is not paid yet.
-    Before(Uuid),
-    Not(Error),
-}
-
-/// # Errors
-/// What is no answer to a wish.
-async fn hold(app: &App, fan: &Fan, admitted: &Admitted, details: &Details, choice: &Choice) -> Result<Held, Error> {
-    let seats = if choice.best {
-        let quantity = choice.quantity.unwrap_or_default();
-        SeatWish::Best { quantity, tier: choice.tier.clone(), zone: None }
-    } else {
-        SeatWish::Named(choice.seats.clone())
-    };
-    let order = Order { event_id: details.event.event_id, seats };
-    let (key, fingerprint) = key(choice, &order);
-    let key = IdempotencyKey::parse(&key).ok_or_else(|| Error::WrongType("key".to_owned()))?;
-    let key = Key { user_id: fan.user_id, key: key.as_str(), fingerprint };
-    let buyer = Buyer { admission: &admitted.admission, key };
-    let error = match checkout::checkout(app, &buyer, &order).await {
-        Ok(answer) => {
-            let made: Made = serde_json::from_str(&answer.body).map_err(anyhow::Error::from)?;
-            return Ok(Held::Now(made.booking_id));
-        }
-        Err(error) => error,
-    };
-    let open = match &error {
-        Error::BookingOpen { booking_id } => Some(*booking_id),
-        // seats may be held all the same, by this wish or by an earlier one: then they are what there is to pay
-        Error::Provider(_)
-        | Error::Unavailable(_)
-        | Error::Crowded
-        | Error::InFlight
-        | Error::SeatsTaken { .. }
-        | Error::SoldOut => open_booking(app, fan, admitted).await,
-        _ => None,
-    };
-    Ok(match open {
-        Some(booking_id) if booking_id == checkout::booking_id(&buyer.key) => Held::Now(booking_id),
-        Some(booking_id) => Held::Before(booking_id),
-        None => Held::Not(error),
-    })
-}
-
-#[derive(serde::Deserialize)]
-struct Made {
-    booking_id: Uuid,
-}
-
-/// The page's key with a hash of what is asked for: pressing twice asks once, and choosing anew on a page that was
-/// used before (the browser's Back) asks anew.
-fn key(choice: &Choice, order: &Order) -> (String, [u8; 32]) {
-    let mut parts: Vec<String> = vec!["POST /e/seats".to_owned(), order.event_id.to_string()];
-    match &order.seats {
-        SeatWish::Named(labels) => {
-            let mut labels = labels.clone();
-            labels.sort_unstable();
-            parts.extend(labels);
-        }
-        SeatWish::Best { quantity, tier, .. } => {
-            parts.extend([format!("best {quantity}"), tier.clone().unwrap_or_default()]);
-        }
-    }
-    let bytes: Vec<&[u8]> = parts.iter().flat_map(|part| [part.as_bytes(), b"\n".as_slice()]).collect();
-    let fingerprint = sha256(&bytes);
-    let page: String = choice.key.as_deref().unwrap_or_default().chars().take(64).collect();
-    (format!("page.{page}.{}", hex(&fingerprint[..8])), fingerprint)
 }
 
 /// What one look at the page is about.
@@ -329,6 +269,8 @@ impl<'a> Seen<'a> {
             zones: hall.zones(zone),
             elsewhere: choice.seats.iter().filter(|label| !listed(label)).collect(),
             rows,
+            ceilings: hall.ceilings(),
+            fees: hall.fee_words(),
             total: hall.money(hall.total(&choice.seats)),
             nothing: hall.money(0),
             key: base64url(&random::<16>()),
@@ -336,26 +278,5 @@ impl<'a> Seen<'a> {
             hall,
             choice,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn order(seats: &[&str]) -> Order {
-        let seats = seats.iter().map(|label| (*label).to_owned()).collect();
-        Order { event_id: Uuid::nil(), seats: SeatWish::Named(seats) }
-    }
-
-    #[test]
-    fn the_same_seats_on_the_same_page_are_the_same_wish() {
-        let page = |key: &str| Choice { key: Some(key.to_owned()), ..Choice::default() };
-        let one = key(&page("k"), &order(&["A-1", "A-2"]));
-        assert_eq!(one, key(&page("k"), &order(&["A-2", "A-1"])));
-        assert_ne!(one.0, key(&page("k"), &order(&["A-1"])).0);
-        assert_ne!(one.0, key(&page("other"), &order(&["A-1", "A-2"])).0);
-        assert!(IdempotencyKey::parse(&key(&page(&"k".repeat(500)), &order(&[])).0).is_some());
-        assert!(IdempotencyKey::parse(&key(&page("ü"), &order(&[])).0).is_none(), "refused, not cut");
     }
 }

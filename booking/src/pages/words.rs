@@ -4,7 +4,7 @@ use iso_currency::Currency;
 use jiff::{Timestamp, tz::TimeZone};
 pub(crate) use shared::words::grouped;
 
-use crate::catalogue::events::Event;
+use crate::catalogue::{events::Event, layout::Access};
 
 /// Digits after the point where the currency is none we know.
 const EXPONENT: u16 = 2;
@@ -40,6 +40,14 @@ fn symbol(currency: &str) -> Option<&'static str> {
 /// `1 seat`, `2 seats`: a count with its noun.
 pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// For whom a seat is kept, as a kind of seat.
+pub(crate) fn access(access: Access) -> &'static str {
+    match access {
+        Access::Wheelchair => "wheelchair space",
+        Access::Companion => "companion seat",
+    }
 }
 
 /// When an event is, by the clock on the venue's wall.

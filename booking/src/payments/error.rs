@@ -32,6 +32,12 @@ impl StripeError {
         matches!(self, Self::Api { code, .. } if code == "payment_intent_unexpected_state")
     }
 
+    /// There is no such thing at the provider.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Api { code, .. } if code == "resource_missing")
+    }
+
     /// The money was given back before.
     #[must_use]
     pub fn is_already_refunded(&self) -> bool {

@@ -17,6 +17,8 @@ pub struct NewIntent {
     pub currency: String,
     pub booking_id: Uuid,
     pub attempt_id: Uuid,
+    /// Our public address: tells our intents from those of others who share the account.
+    pub origin: String,
 }
 
 impl NewIntent {
@@ -24,6 +26,8 @@ impl NewIntent {
     pub const BOOKING: &'static str = "booking_id";
     /// Key of the metadata entry that ties an intent to the attempt that made it.
     pub const ATTEMPT: &'static str = "attempt_id";
+    /// Key of the metadata entry that says whose intent it is.
+    pub const ORIGIN: &'static str = "origin";
 }
 
 /// <https://docs.stripe.com/api/payment_intents/object>
@@ -36,6 +40,9 @@ pub struct Intent {
     /// Minor units captured so far.
     #[serde(default)]
     pub amount_received: i64,
+    /// When it was made, in seconds since 1970.
+    #[serde(default)]
+    pub created: i64,
     /// ISO 4217 in lower case, as the provider writes it.
     pub currency: String,
     /// Lets the fan's browser confirm this one intent; never logged.
@@ -45,6 +52,39 @@ pub struct Intent {
     /// What the fan has to do next, handed through to the client as it is.
     pub next_action: Option<serde_json::Value>,
     pub last_payment_error: Option<PaymentError>,
+    pub latest_charge: Option<Charge>,
+}
+
+/// <https://docs.stripe.com/api/charges/object>
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Charge {
+    Whole {
+        /// Minor units.
+        amount_refunded: i64,
+    },
+    /// Not expanded.
+    Id(String),
+}
+
+#[cfg(test)]
+impl Intent {
+    /// Ten dollars, for tests of decisions.
+    pub(crate) fn sample(id: &str, status: IntentStatus) -> Self {
+        Self {
+            id: id.to_owned(),
+            status,
+            amount: 1_000,
+            amount_received: 0,
+            created: 0,
+            currency: "usd".to_owned(),
+            client_secret: None,
+            metadata: HashMap::new(),
+            next_action: None,
+            last_payment_error: None,
+            latest_charge: None,
+        }
+    }
 }
 
 impl Intent {
@@ -53,6 +93,35 @@ impl Intent {
     pub fn booking_id(&self) -> Option<Uuid> {
         self.metadata.get(NewIntent::BOOKING)?.parse().ok()
     }
+
+    /// The attempt that made it, if it is one of ours.
+    #[must_use]
+    pub fn attempt_id(&self) -> Option<Uuid> {
+        self.metadata.get(NewIntent::ATTEMPT)?.parse().ok()
+    }
+
+    /// Minor units given back so far, as far as the provider told.
+    #[must_use]
+    pub fn refunded(&self) -> i64 {
+        match &self.latest_charge {
+            Some(Charge::Whole { amount_refunded }) => *amount_refunded,
+            Some(Charge::Id(_)) | None => 0,
+        }
+    }
+
+    /// All that was captured was given back.
+    #[must_use]
+    pub fn is_refunded(&self) -> bool {
+        self.amount_received > 0 && self.refunded() >= self.amount_received
+    }
+}
+
+/// A page of a list, newest first. <https://docs.stripe.com/api/pagination>
+#[derive(Debug, Clone, Deserialize)]
+pub struct Page {
+    pub data: Vec<Intent>,
+    /// Older ones follow.
+    pub has_more: bool,
 }
 
 /// <https://docs.stripe.com/payments/paymentintents/lifecycle>

@@ -1,14 +1,15 @@
-//! The client: seven calls, form-encoded, each tried again under the same idempotency key.
+//! The client: eight calls, form-encoded, each tried again under the same idempotency key.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
 use reqwest::{Method, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Intent, NewIntent, Refund, StripeError};
+use super::{Intent, NewIntent, Page, Refund, StripeError};
 use crate::metrics;
 
 /// The API version whose shapes this code reads.
@@ -18,6 +19,8 @@ const TRY_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Tries of one call, the first included.
 const TRIES_MAX: u32 = 3;
+/// Intents on one page of a list: as many as the provider allows.
+const LIST_MAX: u32 = 100;
 /// Pause before the second try; doubles with every further one, and up to half of it is added at random.
 const BACKOFF: Duration = Duration::from_millis(200);
 
@@ -68,8 +71,8 @@ impl Stripe {
         let currency = new.currency.to_ascii_lowercase();
         let booking = new.booking_id.to_string();
         let attempt = new.attempt_id.to_string();
-        let [booking_key, attempt_key] =
-            [NewIntent::BOOKING, NewIntent::ATTEMPT].map(|entry| format!("metadata[{entry}]"));
+        let [booking_key, attempt_key, origin_key] =
+            [NewIntent::BOOKING, NewIntent::ATTEMPT, NewIntent::ORIGIN].map(|entry| format!("metadata[{entry}]"));
         let form = [
             ("amount", amount.as_str()),
             ("currency", currency.as_str()),
@@ -77,13 +80,26 @@ impl Stripe {
             ("payment_method_types[0]", "card"),
             (booking_key.as_str(), booking.as_str()),
             (attempt_key.as_str(), attempt.as_str()),
+            (origin_key.as_str(), new.origin.as_str()),
         ];
         self.post("create", "v1/payment_intents".to_owned(), &form, idempotency_key).await
     }
 
     pub async fn fetch(&self, intent_id: &str) -> Result<Intent, StripeError> {
-        let path = format!("v1/payment_intents/{}", segment(intent_id)?);
+        let path = format!("v1/payment_intents/{}?expand[]=latest_charge", segment(intent_id)?);
         self.call(Call { name: "fetch", method: Method::GET, path, form: &[], idempotency_key: None }).await
+    }
+
+    /// Intents made from `from` to `to`, both included, newest first; those after the intent `after`.
+    pub async fn list(&self, from: Timestamp, to: Timestamp, after: Option<&str>) -> Result<Page, StripeError> {
+        let after = after.map(segment).transpose()?.map(|after| format!("&starting_after={after}"));
+        let path = format!(
+            "v1/payment_intents?limit={LIST_MAX}&expand[]=data.latest_charge&created[gte]={}&created[lte]={}{}",
+            from.as_second(),
+            to.as_second(),
+            after.unwrap_or_default(),
+        );
+        self.call(Call { name: "list", method: Method::GET, path, form: &[], idempotency_key: None }).await
     }
 
     /// Authorises on the fan's behalf. Afterwards the intent is `requires_capture`, or `requires_action` with a

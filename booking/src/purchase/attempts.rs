@@ -1,9 +1,13 @@
 //! The payment_attempts table: each attempt's id is the provider's idempotency key, stored before the call.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, PgExecutor};
 use uuid::Uuid;
+
+use crate::error::Result;
 
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct Attempt {
@@ -44,10 +48,10 @@ pub(crate) async fn current(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::
     .await
 }
 
-/// All intents the provider has for the booking, newest first, given up or not.
+/// The intents of the booking that may still have money, newest first, given up or not.
 pub(crate) async fn intents_of(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
-        "SELECT intent_id FROM payment_attempts WHERE booking_id = $1 AND intent_id IS NOT NULL
+        "SELECT intent_id FROM payment_attempts WHERE booking_id = $1 AND intent_id IS NOT NULL AND undone_at IS NULL
          ORDER BY created_at DESC, attempt_id",
     )
     .bind(booking_id)
@@ -93,12 +97,65 @@ pub(crate) async fn booking_of_intent(db: impl PgExecutor<'_>, intent_id: &str) 
         .await
 }
 
-pub(crate) async fn won(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<()> {
-    sqlx::query("UPDATE payment_attempts SET status = 'won' WHERE intent_id = $1").bind(intent_id).execute(db).await?;
+/// How long a cancellation at the provider may be under way: longer than any worker takes for one job.
+pub(crate) const VOIDING: Duration = Duration::from_secs(60);
+
+/// A cancelled booking's intent wins after all. False while the provider may be cancelling it, or once the money was
+/// given back.
+pub(crate) async fn won_late(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> Result<bool> {
+    let since = now.saturating_sub(VOIDING).map_err(anyhow::Error::from)?;
+    let done = sqlx::query(
+        "UPDATE payment_attempts SET status = 'won', voiding_at = NULL
+         WHERE intent_id = $1 AND undone_at IS NULL AND refunding_at IS NULL
+           AND (voiding_at IS NULL OR voiding_at <= $2)",
+    )
+    .bind(intent_id)
+    .bind(since.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The provider is about to be asked to cancel the intent.
+pub(crate) async fn voiding(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET voiding_at = $2 WHERE intent_id = $1")
+        .bind(intent_id)
+        .bind(now.to_sqlx())
+        .execute(db)
+        .await?;
     Ok(())
 }
 
-/// Gives up every attempt of the booking except the winner's; the intents that must be undone at the provider.
+/// The provider was asked and did not say that it cancelled: what it says next time counts.
+pub(crate) async fn not_voided(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET voiding_at = NULL WHERE intent_id = $1")
+        .bind(intent_id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The provider is about to be asked to give the money back.
+pub(crate) async fn refunding(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET refunding_at = $2 WHERE intent_id = $1")
+        .bind(intent_id)
+        .bind(now.to_sqlx())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Cancelled or refunded: the intent will never be paid again.
+pub(crate) async fn undone(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET status = 'void', undone_at = $2 WHERE intent_id = $1")
+        .bind(intent_id)
+        .bind(now.to_sqlx())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Gives up every attempt of the booking except the winner's; the intents that must be undone at the provider yet.
 pub(crate) async fn void_losers(
     db: impl PgExecutor<'_>,
     booking_id: Uuid,
@@ -120,15 +177,6 @@ pub(crate) async fn void_losers(
 pub(crate) async fn void_uncreated(db: impl PgExecutor<'_>, attempt_id: Uuid) -> sqlx::Result<()> {
     sqlx::query("UPDATE payment_attempts SET status = 'void' WHERE attempt_id = $1 AND status = 'creating'")
         .bind(attempt_id)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// The provider has given this intent up; the booking may have another one.
-pub(crate) async fn void_intent(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<()> {
-    sqlx::query("UPDATE payment_attempts SET status = 'void' WHERE intent_id = $1 AND status <> 'won'")
-        .bind(intent_id)
         .execute(db)
         .await?;
     Ok(())

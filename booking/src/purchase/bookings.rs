@@ -5,6 +5,8 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, PgExecutor};
 use uuid::Uuid;
 
+use super::release::Reason;
+
 /// A fan's order.
 #[derive(Clone, Debug, FromRow)]
 pub struct Booking {
@@ -29,6 +31,8 @@ pub struct Booking {
     captured_at: Option<jiff_sqlx::Timestamp>,
     /// The intent that won.
     pub intent_id: Option<String>,
+    /// How often the fan has asked for more time.
+    pub extensions: i32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +68,31 @@ impl Booking {
     /// Whether a new payment may begin.
     pub fn is_payable(&self, now: Timestamp) -> bool {
         self.status == Status::Pending && self.phase == Phase::Open && now < self.expires_at()
+    }
+
+    /// The fan has given it up; the seats follow when the provider has cancelled.
+    pub fn is_given_up(&self) -> bool {
+        self.reason.as_deref() == Some(Reason::GivenUp.as_str())
+    }
+
+    /// Its time ran out before a payment came.
+    pub fn has_expired(&self) -> bool {
+        self.status == Status::Cancelled && self.reason.as_deref() == Some(Reason::Expired.as_str())
+    }
+
+    /// The intent paid for it.
+    pub fn is_won_by(&self, intent_id: &str) -> bool {
+        self.status == Status::Completed && self.intent_id.as_deref() == Some(intent_id)
+    }
+
+    /// The fan has the tickets, and we not yet the money.
+    pub fn is_unpaid(&self) -> bool {
+        self.status == Status::Completed && self.captured_at.is_none()
+    }
+
+    /// Money is taken for all tickets of the booking, so all of them must have changed hands.
+    pub(crate) fn is_whole(&self, claimed: u64, purchased: u64) -> bool {
+        u64::try_from(self.quantity).is_ok_and(|quantity| claimed == quantity && purchased == quantity)
     }
 
     /// Why it was cancelled, as the fan reads it.
@@ -137,7 +166,17 @@ impl Booking {
             completed_at: (status == Status::Completed).then_some(then),
             captured_at: None,
             intent_id: (status == Status::Completed).then(|| "pi_won".to_owned()),
+            extensions: 0,
         }
+    }
+}
+
+#[cfg(test)]
+impl Booking {
+    /// Sold, and the money taken.
+    pub(super) fn sample_captured() -> Booking {
+        let then = Timestamp::UNIX_EPOCH.to_sqlx();
+        Booking { captured_at: Some(then), ..Booking::sample(Status::Completed) }
     }
 }
 
@@ -165,61 +204,6 @@ pub(crate) async fn open_of_place(db: impl PgExecutor<'_>, drop_id: &str, place:
         .bind(place)
         .fetch_optional(db)
         .await
-}
-
-/// What a new booking is made of.
-pub(crate) struct NewBooking<'a> {
-    pub(crate) booking_id: Uuid,
-    pub(crate) user_id: Uuid,
-    pub(crate) event_id: Uuid,
-    pub(crate) drop_id: &'a str,
-    pub(crate) place: &'a str,
-    pub(crate) total_amount: i64,
-    pub(crate) currency: &'a str,
-    pub(crate) quantity: i32,
-    pub(crate) now: Timestamp,
-    pub(crate) expires_at: Timestamp,
-}
-
-/// Violates `bookings_one_open_per_place` when the place has one.
-pub(crate) async fn insert(db: impl PgExecutor<'_>, new: &NewBooking<'_>) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO bookings (booking_id, user_id, event_id, drop_id, place, total_amount, currency, quantity,
-                               booking_date, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    )
-    .bind(new.booking_id)
-    .bind(new.user_id)
-    .bind(new.event_id)
-    .bind(new.drop_id)
-    .bind(new.place)
-    .bind(new.total_amount)
-    .bind(new.currency)
-    .bind(new.quantity)
-    .bind(new.now.to_sqlx())
-    .bind(new.expires_at.to_sqlx())
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// False when it was not pending.
-pub(crate) async fn complete(
-    db: impl PgExecutor<'_>,
-    booking_id: Uuid,
-    intent_id: &str,
-    now: Timestamp,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query(
-        "UPDATE bookings SET status = 'completed', phase = 'closed', completed_at = $3, intent_id = $2
-         WHERE booking_id = $1 AND status = 'pending'",
-    )
-    .bind(booking_id)
-    .bind(intent_id)
-    .bind(now.to_sqlx())
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// From pending or, when the capture was refused, from completed.

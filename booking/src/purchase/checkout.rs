@@ -2,6 +2,7 @@
 
 mod choose;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use admission::ids::{DropId, Place};
@@ -10,19 +11,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::idempotency::{self, Answer, Key, Next};
-use super::redemptions::{self, Redemption};
-use super::reserve::{self, Draft, Outcome, Wanted};
-use super::sale;
-use super::{bookings, document, intents};
+use super::reserve::{Draft, Outcome, Wanted};
+use super::{bookings, document, intents, redemptions, sale};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::metrics::BOOKINGS;
-use crate::seats::inventory::Inventory;
+use crate::seats::{board, inventory::Inventory};
 
 use choose::Choice;
 
-/// How often seats are chosen anew after others were faster.
-const ROUNDS_MAX: u32 = 12;
 /// How long the line may take to say whether a place has ended.
 const LINE_BUDGET: Duration = Duration::from_millis(250);
 
@@ -35,10 +32,21 @@ pub(crate) struct Order {
 
 #[derive(Clone, Debug)]
 pub(crate) enum SeatWish {
-    /// Seats by their labels.
-    Named(Vec<String>),
+    /// Seats by their labels; whether for somebody in a wheelchair.
+    Named { labels: Vec<String>, accessible: bool },
     /// Any good ones.
-    Best { quantity: i64, tier: Option<String>, zone: Option<String> },
+    Best(BestWish),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BestWish {
+    pub(crate) quantity: i64,
+    pub(crate) tier: Option<String>,
+    pub(crate) zone: Option<String>,
+    /// The most one ticket may cost before fees, in minor units.
+    pub(crate) max_price: Option<i64>,
+    /// With a wheelchair space.
+    pub(crate) accessible: bool,
 }
 
 /// Who wants it, with the proofs.
@@ -52,7 +60,8 @@ pub(crate) async fn checkout(app: &App, buyer: &Buyer<'_>, order: &Order) -> Res
     let now = app.clock.now();
     let booking_id = match idempotency::next(&app.pool, &buyer.key, now).await? {
         Next::Replay(answer) => return Ok(answer),
-        Next::Resume(booking_id) => booking_id,
+        Next::Resume(Some(booking_id)) => booking_id,
+        Next::Resume(None) => return Err(Error::InFlight),
         Next::Start => match take_seats(app, buyer, order, now).await? {
             Some(booking_id) => booking_id,
             None => return after_twin(app, buyer, now).await,
@@ -68,10 +77,14 @@ pub(crate) async fn checkout(app: &App, buyer: &Buyer<'_>, order: &Order) -> Res
 
 /// The intent, then the answer: the steps a retry resumes at.
 async fn answer(app: &App, buyer: &Buyer<'_>, booking_id: Uuid) -> Result<Answer> {
+    shared::crash::point("checkout.reserved");
     let booking = bookings::find(&app.pool, booking_id).await?.ok_or(Error::BookingUnknown)?;
     let intent = intents::ensure(app, &booking).await?;
     let body = document::checkout(app, &booking, &intent).await?;
-    idempotency::finish(&app.pool, &buyer.key, Answer { status: 201, body }).await
+    shared::crash::point("checkout.answering");
+    let answer = idempotency::finish(&app.pool, &buyer.key, Answer { status: 201, body }).await?;
+    shared::crash::point("checkout.answered");
+    Ok(answer)
 }
 
 /// Another request under the same key committed first.
@@ -94,26 +107,25 @@ async fn take_seats(app: &App, buyer: &Buyer<'_>, order: &Order, now: Timestamp)
     if line_says_ended(app, &admission.drop, admission.place).await {
         return Err(Error::PlaceEnded);
     }
-    let place = admission.place.to_string();
-    let redemption = Redemption {
-        drop_id: &sale.drop_id,
-        place: &place,
-        user_id: buyer.key.user_id,
-        jti: &admission.jti,
-        expires_at: admission.expires_at,
-    };
     let hold = Duration::from_secs(app.settings.hold_s);
-    let draft = Draft {
-        booking_id: booking_id(&buyer.key),
+    let draft = Arc::new(Draft {
+        booking_id: booking_id(&buyer.key, now),
         event_id: order.event_id,
-        sale: &sale,
-        key: &buyer.key,
-        redemption: &redemption,
+        sale: Arc::new(sale),
+        user_id: buyer.key.user_id,
+        key: buyer.key.key.to_owned(),
+        fingerprint: buyer.key.fingerprint,
+        place: admission.place.to_string(),
+        jti: admission.jti.clone(),
+        admitted_at: admission.issued_at,
+        admitted_until: admission.expires_at,
+        returned_first: Duration::from_secs(app.settings.returned_first_s),
+        max_price: order.seats.max_price(),
         now,
         expires_at: now.saturating_add(hold).map_err(anyhow::Error::from)?,
-    };
+    });
     let reserved = match reserve_some(app, &inventory, &draft, &wish).await {
-        Err(Error::PlaceBound(_)) if older_place_has_ended(app, &admission.drop, &redemption, now).await? => {
+        Err(Error::PlaceBound(_)) if older_place_has_ended(app, &admission.drop, &draft).await? => {
             reserve_some(app, &inventory, &draft, &wish).await?
         }
         reserved => reserved?,
@@ -129,27 +141,28 @@ async fn take_seats(app: &App, buyer: &Buyer<'_>, order: &Order, now: Timestamp)
 /// Chooses and reserves until one of both says stop.
 async fn reserve_some(
     app: &App,
-    inventory: &Inventory,
-    draft: &Draft<'_>,
-    wish: &choose::Wish<'_>,
+    inventory: &Arc<Inventory>,
+    draft: &Arc<Draft>,
+    wish: &choose::Wish,
 ) -> Result<Option<Vec<u32>>> {
     let (redis, event_id, holds) = (&app.redis, draft.event_id, &app.seats.holds);
-    for round in 0..ROUNDS_MAX {
-        let choice = choose::choose(app, inventory, draft, wish, round).await?;
+    let mut inventory = inventory.clone();
+    for round in 0..choose::ROUNDS_MAX {
+        let choice = choose::choose(app, &inventory, draft, wish, round).await?;
+        shared::crash::point("checkout.chosen");
         let outcome = match &choice {
-            Choice::Block { ordinals, .. } => {
+            Choice::Exactly { ordinals, .. } => {
                 let tickets = inventory.ticket_ids(ordinals);
-                reserve::reserve(&app.pool, draft, Wanted::Exactly(&tickets)).await
+                app.counter.reserve(draft.clone(), Wanted::Exactly(tickets)).await
             }
-            Choice::AnyOf(blocks) => {
-                let tickets: Vec<Vec<i64>> = blocks.iter().map(|block| inventory.ticket_ids(block)).collect();
-                reserve::reserve(&app.pool, draft, Wanted::FirstOf(&tickets)).await
+            Choice::Unless { ordinals, .. } => {
+                let tickets = inventory.ticket_ids(ordinals);
+                app.counter.reserve(draft.clone(), Wanted::FirstOf(vec![tickets])).await
             }
-            Choice::Again => continue,
         };
         // whatever was held but not got is free again, unless a twin has got it under the same booking id
-        if let (Choice::Block { ordinals, hinted: true }, false) = (&choice, keeps_hold(&outcome)) {
-            holds.release(redis, event_id, draft.booking_id, ordinals).await;
+        if let (Choice::Exactly { ordinals, is_held: true, .. }, false) = (&choice, keeps_hold(&outcome)) {
+            holds.release(redis, event_id, draft.booking_id, ordinals, None).await;
         }
         match outcome? {
             Outcome::Reserved(ordinals) => return Ok(Some(ordinals)),
@@ -157,8 +170,11 @@ async fn reserve_some(
             Outcome::Taken(taken) => {
                 if !taken.is_empty() {
                     holds.mark_taken(redis, event_id, &taken).await;
+                } else if matches!(choice, Choice::Exactly { .. }) {
+                    // they are not what we took them for: dearer than the fan said
+                    inventory = app.seats.inventories.anew(&app.pool, event_id).await?;
                 }
-                if matches!(wish, choose::Wish::Named(_)) {
+                if matches!(wish, choose::Wish::Named { .. }) {
                     return Err(Error::SeatsTaken { seats: inventory.labels(&taken) });
                 }
             }
@@ -172,22 +188,34 @@ fn keeps_hold(outcome: &Result<Outcome>) -> bool {
 }
 
 impl SeatWish {
+    /// The most one ticket may cost before fees, in minor units.
+    fn max_price(&self) -> Option<i64> {
+        match self {
+            SeatWish::Named { .. } => None,
+            SeatWish::Best(best) => best.max_price,
+        }
+    }
+
     /// # Errors
     /// `Quantity`, `TicketOfAnotherEvent`, `WrongType` for a seat named twice.
-    fn check(&self, inventory: &Inventory, max: u32) -> Result<choose::Wish<'_>> {
+    fn check(&self, inventory: &Inventory, max: u32) -> Result<choose::Wish> {
         let count = match self {
-            SeatWish::Named(labels) => i64::try_from(labels.len()).unwrap_or(i64::MAX),
-            SeatWish::Best { quantity, .. } => *quantity,
+            SeatWish::Named { labels, .. } => i64::try_from(labels.len()).unwrap_or(i64::MAX),
+            SeatWish::Best(best) => best.quantity,
         };
         if !(1..=i64::from(max)).contains(&count) {
             return Err(Error::Quantity { max });
         }
         match self {
-            SeatWish::Named(labels) => named(labels, inventory).map(choose::Wish::Named),
-            SeatWish::Best { tier, zone, .. } => Ok(choose::Wish::Best(crate::seats::best_available::Wish {
+            SeatWish::Named { labels, accessible } => {
+                Ok(choose::Wish::Named { ordinals: named(labels, inventory)?, is_accessible: *accessible })
+            }
+            SeatWish::Best(best) => Ok(choose::Wish::Best(board::Wish {
                 quantity: usize::try_from(count).map_err(anyhow::Error::from)?,
-                tier: tier.as_deref(),
-                zone: zone.as_deref(),
+                tier: best.tier.clone(),
+                zone: best.zone.clone(),
+                max_price: best.max_price,
+                is_accessible: best.accessible,
             })),
         }
     }
@@ -208,9 +236,12 @@ fn named(labels: &[String], inventory: &Inventory) -> Result<Vec<u32>> {
     }
 }
 
-/// The same for every try under a key, so that a retry owns what the first one held in Redis.
-pub(crate) fn booking_id(key: &Key<'_>) -> Uuid {
-    let hash = shared::encoding::sha256(&[b"booking", key.user_id.as_bytes(), &key.fingerprint, key.key.as_bytes()]);
+/// The same for every try under a key, so that a retry owns what the first one held in Redis; another one when the
+/// key's day is over and it stands for another wish.
+pub(crate) fn booking_id(key: &Key<'_>, now: Timestamp) -> Uuid {
+    let day = now.as_second().div_euclid(idempotency::KEPT.as_secs().cast_signed()).to_be_bytes();
+    let (user, fingerprint) = (key.user_id.as_bytes(), &key.fingerprint);
+    let hash = shared::encoding::sha256(&[b"booking", user, fingerprint, &day, key.key.as_bytes()]);
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
@@ -218,11 +249,11 @@ pub(crate) fn booking_id(key: &Key<'_>) -> Uuid {
 
 /// Whether the account's other place in the drop is over by the line's word, which Postgres hears a moment
 /// later: then it makes room.
-async fn older_place_has_ended(app: &App, drop: &DropId, wish: &Redemption<'_>, now: Timestamp) -> Result<bool> {
-    let older = redemptions::other_live(&app.pool, wish.drop_id, wish.user_id, wish.place).await?;
+async fn older_place_has_ended(app: &App, drop: &DropId, draft: &Draft) -> Result<bool> {
+    let older = redemptions::other_live(&app.pool, drop.as_str(), draft.user_id, &draft.place).await?;
     let Some(older) = older.as_deref().and_then(Place::parse) else { return Ok(false) };
     Ok(line_says_ended(app, drop, older).await
-        && redemptions::end_idle(&app.pool, wish.drop_id, &older.to_string(), now).await?)
+        && redemptions::end_idle(&app.pool, drop.as_str(), &older.to_string(), draft.now).await?)
 }
 
 /// Whether nothing can be bought with the place any more. Unknown is no.

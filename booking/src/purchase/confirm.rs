@@ -8,6 +8,7 @@ use super::settle::{self, Settled};
 use super::{document, intents, outbox};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::payments::StripeError;
 
 /// Where the booking stands.
 pub(crate) enum Confirmed {
@@ -26,22 +27,28 @@ pub(crate) async fn confirm(
     payment_method: Option<&str>,
 ) -> Result<Confirmed> {
     let booking = bookings::find_own(&app.pool, booking_id, user_id).await?.ok_or(Error::BookingUnknown)?;
-    let too_late = match payment_method {
+    let (mut too_late, mut unclear) = (false, None);
+    match payment_method {
         Some(payment_method) if booking.is_payable(app.clock.now()) => {
-            authorise(app, &booking, payment_method).await?;
-            false
+            unclear = authorise(app, &booking, payment_method).await?;
         }
-        asked => asked.is_some(),
-    };
+        asked => too_late = asked.is_some(),
+    }
     // also when it is too late to begin a payment: one that began in time may have won
     match settle::settle(app, booking_id).await? {
         Settled::Completed { capture } => {
             if let Some(job) = capture {
                 outbox::run_now(app, job).await?;
+                // the rest of what the sale asks for
+                app.outbox.wake();
             }
             completed(app, booking_id).await
         }
         Settled::Pending { in_bank: false, .. } if too_late => Err(Error::BookingExpired { reason: booking.why() }),
+        // the provider failed, and knows of no payment: the fan may try again
+        Settled::Pending { next_action: None, in_bank: false, .. } if unclear.is_some() => {
+            Err(unclear.map_or(Error::Crowded, Error::Provider))
+        }
         Settled::Pending { declined: Some(declined), .. } => {
             Err(Error::Declined { code: declined.code, message: declined.message })
         }
@@ -50,14 +57,19 @@ pub(crate) async fn confirm(
     }
 }
 
-async fn authorise(app: &App, booking: &Booking, payment_method: &str) -> Result<()> {
+/// What the provider said, if that leaves open whether the payment was authorised: settling looks the outcome up.
+async fn authorise(app: &App, booking: &Booking, payment_method: &str) -> Result<Option<StripeError>> {
     let intent = intents::ensure(app, booking).await?;
     let return_url = format!("{}/checkout/{}", app.public_url, booking.booking_id);
-    match app.stripe.confirm(&intent.intent_id, payment_method, &return_url).await {
-        Ok(_) => Ok(()),
+    shared::crash::point("confirm.authorising");
+    let authorised = app.stripe.confirm(&intent.intent_id, payment_method, &return_url).await;
+    shared::crash::point("confirm.authorised");
+    match authorised {
+        Ok(_) => Ok(None),
         // authorised before, by the browser or by a repeated request: settling tells
-        Err(error) if error.is_unexpected_state() => Ok(()),
-        Err(crate::payments::StripeError::Api { code, .. }) if code == "resource_missing" => {
+        Err(error) if error.is_unexpected_state() => Ok(None),
+        Err(error @ (StripeError::Failed { .. } | StripeError::Unavailable(_))) => Ok(Some(error)),
+        Err(StripeError::Api { code, .. }) if code == "resource_missing" => {
             Err(Error::WrongType("payment_method: the provider does not know it".to_owned()))
         }
         Err(error) => Err(error.into()),

@@ -5,10 +5,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::attempts;
 use super::bookings::{Booking, Status};
+use super::fees::{self, Fee};
 use super::intents::PayableIntent;
 use super::tickets::{self, Line};
+use super::{attempts, extend};
 use crate::app::App;
 use crate::error::Result;
 
@@ -20,6 +21,9 @@ pub(crate) struct Checkout<'a> {
     booking_id: Uuid,
     status: &'static str,
     tickets: Vec<Line>,
+    /// What comes on top of the tickets.
+    fees: Vec<Fee>,
+    /// Tickets and fees.
     total: Total<'a>,
     expires_at: Timestamp,
     payment: Payment<'a>,
@@ -49,14 +53,19 @@ pub(crate) struct Document<'a> {
     event_id: Uuid,
     status: &'static str,
     tickets: Vec<Line>,
+    /// What comes on top of the tickets.
+    fees: Vec<Fee>,
+    /// Tickets and fees.
     total: Total<'a>,
     expires_at: Timestamp,
+    /// How often more time can be asked for.
+    extensions_left: u32,
     #[schema(required)]
     completed_at: Option<Timestamp>,
     /// When the money was taken.
     #[schema(required)]
     captured_at: Option<Timestamp>,
-    /// Why it was cancelled.
+    /// Why it was cancelled; `given-up` while that is under way.
     #[schema(required)]
     reason: Option<&'a str>,
     /// While it can be paid.
@@ -71,6 +80,7 @@ pub(crate) async fn checkout(app: &App, booking: &Booking, intent: &PayableInten
         // what it was when the seats were taken: the same answer whenever the request is repeated
         status: Status::Pending.as_str(),
         tickets: tickets::of_booking(&app.pool, booking.booking_id).await?,
+        fees: fees::of_booking(&app.pool, booking.booking_id).await?,
         total: Total { amount: booking.total_amount, currency: &booking.currency },
         expires_at: booking.expires_at(),
         payment: payment(app, intent.client_secret.as_deref()),
@@ -89,8 +99,10 @@ pub(crate) async fn of(app: &App, booking: &Booking) -> Result<serde_json::Value
         event_id: booking.event_id,
         status: booking.status.as_str(),
         tickets: tickets::of_booking(&app.pool, booking.booking_id).await?,
+        fees: fees::of_booking(&app.pool, booking.booking_id).await?,
         total: Total { amount: booking.total_amount, currency: &booking.currency },
         expires_at: booking.expires_at(),
+        extensions_left: extend::left(app, booking),
         completed_at: booking.completed_at(),
         captured_at: booking.captured_at(),
         reason: booking.reason.as_deref(),

@@ -1,15 +1,14 @@
-//! Bookings whose time is up: no new attempts, the last word from the provider, then the seats are free.
+//! Bookings whose time is up or that their fans gave up: no new attempts, the last word from the provider, then the seats are free.
 
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use uuid::Uuid;
 
-use super::attempts;
 use super::bookings::{self, Booking};
 use super::release::{self, Reason};
 use super::settle::{self, Settled};
+use super::undo::{self, Undone};
 use crate::app::App;
 use crate::error::{Error, Result};
 
@@ -27,6 +26,9 @@ const LAST_ASK_BUDGET: Duration = Duration::from_secs(2);
 pub async fn do_once(app: &App) -> anyhow::Result<()> {
     bookings::begin_expiring(&app.pool, app.clock.now()).await?;
     let expiring = bookings::expiring(&app.pool, ROUND_MAX).await?;
+    if !expiring.is_empty() {
+        shared::crash::point("expiry.marked");
+    }
     futures_util::stream::iter(expiring)
         .for_each_concurrent(PARALLEL, async |booking| {
             let booking_id = booking.booking_id;
@@ -61,34 +63,35 @@ enum LastWord {
 
 /// Undoes the intents at the provider before the seats go, so that no fan pays for seats that are gone.
 async fn last_word(app: &App, booking: &Booking, past_cap: bool) -> Result<LastWord> {
-    match settle::settle(app, booking.booking_id).await? {
+    match settle::aside(app, booking.booking_id).await? {
         Settled::Completed { .. } | Settled::Over { .. } => return Ok(LastWord::Spoken),
         // the bank is still asking the fan: the seats wait, but not for ever
-        Settled::Pending { in_bank: true, .. } if !past_cap => return Ok(LastWord::Spoken),
+        Settled::Pending { in_bank: true, .. } if !past_cap && !booking.is_given_up() => return Ok(LastWord::Spoken),
         Settled::Pending { .. } => {}
     }
-    // settling has just left out those the provider gave up
-    for intent_id in attempts::live_intents_of(&app.pool, booking.booking_id).await? {
-        // the provider replays a failure under its key, so each round has its own
-        match app.stripe.cancel(&intent_id, &format!("expire-{}", Uuid::new_v4())).await {
-            Ok(_) => {}
-            // cancelled before, or captured: the void job that freeing leaves behind finds out
-            Err(error) if error.is_unexpected_state() => {}
-            Err(error) => return Err(Error::Provider(error)),
-        }
+    match undo::cancel_all(app, booking.booking_id).await? {
+        // paid at this very moment: asked again, it is sold, or the money does not fit and goes back
+        Undone::Paid => match settle::aside(app, booking.booking_id).await? {
+            Settled::Completed { .. } | Settled::Over { .. } => return Ok(LastWord::Spoken),
+            Settled::Pending { .. } => {}
+        },
+        Undone::InBank if !past_cap => return Ok(LastWord::Spoken),
+        Undone::All | Undone::InBank => {}
     }
+    shared::crash::point("expiry.cancelled");
     Ok(LastWord::SeatsGoBack)
 }
 
 async fn free(app: &App, booking: &Booking) -> Result<()> {
-    if release::release(app, booking.booking_id, Reason::Expired).await? {
-        tracing::info!(booking_id = %booking.booking_id, "expired, seats free again");
+    let reason = if booking.is_given_up() { Reason::GivenUp } else { Reason::Expired };
+    if release::release(app, booking.booking_id, reason).await? {
+        tracing::info!(booking_id = %booking.booking_id, "{}, seats free again", reason.as_str());
     }
     Ok(())
 }
 
 /// The last instant a booking may keep its seats for an outcome.
-fn cap(app: &App, booking: &Booking) -> Result<Timestamp> {
+pub(crate) fn cap(app: &App, booking: &Booking) -> Result<Timestamp> {
     let cap = Duration::from_secs(app.settings.expiry_cap_s);
     Ok(booking.expires_at().saturating_add(cap).map_err(anyhow::Error::from)?)
 }

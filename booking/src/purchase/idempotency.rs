@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 /// A request older than this is thought dead; the next one under its key resumes it. Resuming one that is
 /// alive after all is harmless: its steps are idempotent.
 pub const LEASE: Duration = Duration::from_secs(10);
+/// How long an answer is kept; afterwards the key is as good as new.
+pub(crate) const KEPT: Duration = Duration::from_secs(24 * 3_600);
 
 /// A fan's key with what was asked under it.
 pub(crate) struct Key<'a> {
@@ -26,8 +28,8 @@ pub(crate) struct Key<'a> {
 pub(crate) enum Next {
     /// Nothing was done under this key.
     Start,
-    /// The booking was made, the answer was not.
-    Resume(Uuid),
+    /// Begun and not answered; the booking, where one was made.
+    Resume(Option<Uuid>),
     /// It was done; this was the answer.
     Replay(Answer),
 }
@@ -46,12 +48,20 @@ struct Row {
     status: Option<i16>,
     response: Option<String>,
     locked_at: jiff_sqlx::Timestamp,
+    created_at: jiff_sqlx::Timestamp,
 }
 
+/// Looks, and takes over what a dead request left.
+///
 /// # Errors
 /// `IdempotencyMismatch`, `InFlight`
 pub(crate) async fn next(pool: &PgPool, key: &Key<'_>, now: Timestamp) -> Result<Next> {
     let Some(row) = find(pool, key).await? else { return Ok(Next::Start) };
+    let old = now.saturating_sub(KEPT).map_err(anyhow::Error::from)?;
+    if row.created_at.to_jiff() <= old {
+        forget(pool, key, old).await?;
+        return Ok(Next::Start);
+    }
     if row.fingerprint != key.fingerprint {
         return Err(Error::IdempotencyMismatch);
     }
@@ -62,9 +72,22 @@ pub(crate) async fn next(pool: &PgPool, key: &Key<'_>, now: Timestamp) -> Result
     if row.locked_at.to_jiff() > dead {
         return Err(Error::InFlight);
     }
-    match row.booking_id {
-        Some(booking_id) if take_over(pool, key, row.locked_at.to_jiff(), now).await? => Ok(Next::Resume(booking_id)),
-        _ => Err(Error::InFlight),
+    if take_over(pool, key, row.locked_at.to_jiff(), now).await? {
+        Ok(Next::Resume(row.booking_id))
+    } else {
+        Err(Error::InFlight)
+    }
+}
+
+/// As [`next`], and takes the key where nothing was done under it: for a write that keeps its record apart.
+///
+/// # Errors
+/// `IdempotencyMismatch`, `InFlight`
+pub(crate) async fn begin(pool: &PgPool, key: &Key<'_>, now: Timestamp) -> Result<Next> {
+    match next(pool, key, now).await? {
+        Next::Start if take(pool, key, now).await? => Ok(Next::Start),
+        Next::Start => Err(Error::InFlight),
+        step => Ok(step),
     }
 }
 
@@ -76,12 +99,39 @@ impl Row {
 
 async fn find(db: impl PgExecutor<'_>, key: &Key<'_>) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
-        "SELECT fingerprint, booking_id, status, response, locked_at FROM idempotency WHERE user_id = $1 AND key = $2",
+        "SELECT fingerprint, booking_id, status, response, locked_at, created_at FROM idempotency
+         WHERE user_id = $1 AND key = $2",
     )
     .bind(key.user_id)
     .bind(key.key)
     .fetch_optional(db)
     .await
+}
+
+/// False when another request has taken it meanwhile.
+async fn take(db: impl PgExecutor<'_>, key: &Key<'_>, now: Timestamp) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "INSERT INTO idempotency (user_id, key, fingerprint, locked_at, created_at) VALUES ($1, $2, $3, $4, $4)
+         ON CONFLICT (user_id, key) DO NOTHING",
+    )
+    .bind(key.user_id)
+    .bind(key.key)
+    .bind(key.fingerprint.as_slice())
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Its day is over.
+async fn forget(db: impl PgExecutor<'_>, key: &Key<'_>, old: Timestamp) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM idempotency WHERE user_id = $1 AND key = $2 AND created_at <= $3")
+        .bind(key.user_id)
+        .bind(key.key)
+        .bind(old.to_sqlx())
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// One of several retries wins.
@@ -93,27 +143,6 @@ async fn take_over(db: impl PgExecutor<'_>, key: &Key<'_>, seen_at: Timestamp, n
     .bind(key.user_id)
     .bind(key.key)
     .bind(seen_at.to_sqlx())
-    .bind(now.to_sqlx())
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// First write of the checkout transaction: false when another request has the key, after waiting for it.
-pub(crate) async fn insert(
-    db: impl PgExecutor<'_>,
-    key: &Key<'_>,
-    booking_id: Uuid,
-    now: Timestamp,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query(
-        "INSERT INTO idempotency (user_id, key, fingerprint, booking_id, locked_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (user_id, key) DO NOTHING",
-    )
-    .bind(key.user_id)
-    .bind(key.key)
-    .bind(key.fingerprint.as_slice())
-    .bind(booking_id)
     .bind(now.to_sqlx())
     .execute(db)
     .await?;

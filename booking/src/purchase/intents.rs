@@ -38,24 +38,29 @@ pub(crate) async fn ensure(app: &App, booking: &Booking) -> Result<PayableIntent
         currency: booking.currency.clone(),
         booking_id: booking.booking_id,
         attempt_id: attempt,
+        origin: app.public_url.clone(),
     };
+    shared::crash::point("intent.asked");
     let intent = match app.stripe.create_intent(&new, &attempt.to_string()).await {
         Ok(intent) => intent,
         Err(error) => {
             if matches!(error, StripeError::Failed { .. }) {
                 // the next try needs another key; should the provider have made an intent after all, nobody
-                // knows its secret, so nobody can pay it
+                // knows its secret, so nobody can pay it, and the reconciler cancels it
                 attempts::void_uncreated(&app.pool, attempt).await?;
             }
             // a refusal here is our mistake, not the fan's: nobody has named a card yet
             return Err(Error::Provider(error));
         }
     };
+    shared::crash::point("intent.made");
     if !attempts::created(&app.pool, attempt, &intent.id, intent.client_secret.as_deref()).await? {
         // the booking was given up while the provider was asked
         outbox::enqueue(&app.pool, &Job::Void { intent_id: intent.id }, app.clock.now()).await?;
+        app.outbox.wake();
         return Err(Error::BookingExpired { reason: booking.why() });
     }
+    shared::crash::point("intent.stored");
     Ok(PayableIntent { intent_id: intent.id, client_secret: intent.client_secret })
 }
 

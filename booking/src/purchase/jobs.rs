@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use shared::lifecycle::{Job, Lifecycle};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
 use super::outbox::{self, Queue};
-use super::{expiry, poller, purge, stock};
+use super::{expiry, poller, purge, reconcile, stock};
 use crate::app::App;
 use crate::notify::turn;
 use crate::seats::projection;
@@ -22,9 +24,8 @@ pub(crate) fn spawn(app: &App, lifecycle: &Lifecycle) {
     let settings = &app.settings;
     let jobs = [
         ("expiry", ms(settings.expiry_poll_ms), Task::Expiry),
-        ("outbox", ms(settings.outbox_poll_ms), Task::Outbox(Queue::Deeds)),
-        ("mails", ms(settings.outbox_poll_ms), Task::Outbox(Queue::Mails)),
         ("payment poller", ms(settings.payment_poll_ms), Task::Poller),
+        ("reconciler", ms(settings.reconcile_poll_ms), Task::Reconciler),
         ("stock", ms(settings.stock_report_ms), Task::Stock),
         ("seat hint", PROJECTION_PERIOD, Task::Projection),
         ("turn mails", TURN_MAILS_PERIOD, Task::TurnMails),
@@ -33,12 +34,32 @@ pub(crate) fn spawn(app: &App, lifecycle: &Lifecycle) {
     for (name, period, task) in jobs {
         lifecycle.spawn_every(name, period, Repeated { app: app.clone(), task });
     }
+    for (name, queue) in [("outbox", Queue::Deeds), ("mails", Queue::Mails)] {
+        lifecycle.spawn(name, work(app.clone(), queue, ms(settings.outbox_poll_ms), lifecycle.stopping()));
+    }
+}
+
+/// An outbox worker: looks when this process has written something, and now and then for what others left behind.
+async fn work(app: App, queue: Queue, period: Duration, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            () = app.outbox.woken(queue) => {}
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = outbox::drain(&app, queue).await {
+            tracing::error!(?queue, error = format!("{error:#}"), "outbox");
+        }
+    }
 }
 
 enum Task {
     Expiry,
-    Outbox(Queue),
     Poller,
+    Reconciler,
     Stock,
     Projection,
     TurnMails,
@@ -54,11 +75,15 @@ impl Job for Repeated {
     async fn do_once(&mut self) -> anyhow::Result<()> {
         match self.task {
             Task::Expiry => expiry::do_once(&self.app).await,
-            Task::Outbox(queue) => outbox::drain(&self.app, queue).await,
             Task::Poller => poller::do_once(&self.app).await,
+            Task::Reconciler => reconcile::do_once(&self.app).await,
             Task::Stock => stock::do_once(&self.app).await,
             Task::Projection => projection::do_once(&self.app).await,
-            Task::TurnMails => Ok(turn::queue(&self.app.pool, self.app.clock.now()).await.map(|_| ())?),
+            Task::TurnMails => {
+                turn::queue(&self.app.pool, self.app.clock.now()).await?;
+                self.app.outbox.wake();
+                Ok(())
+            }
             Task::Purge => purge::do_once(&self.app).await,
         }
     }

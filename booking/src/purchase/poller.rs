@@ -20,7 +20,7 @@ pub async fn do_once(app: &App) -> anyhow::Result<()> {
     let waiting = bookings::awaiting_payment(&app.pool, before, ROUND_MAX).await?;
     futures_util::stream::iter(waiting)
         .for_each_concurrent(PARALLEL, async |booking_id| {
-            if let Err(error) = settle::settle(app, booking_id).await {
+            if let Err(error) = settle::aside(app, booking_id).await {
                 tracing::warn!(%booking_id, error = format!("{:#}", anyhow::Error::from(error)), "poller");
             }
         })

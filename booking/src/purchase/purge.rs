@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgExecutor;
 
+use super::idempotency;
 use crate::app::App;
 
 /// How long finished jobs and received webhooks are kept, for whoever has to explain a payment. The
@@ -20,6 +21,7 @@ pub async fn do_once(app: &App) -> anyhow::Result<()> {
     finished_jobs(&app.pool, before).await?;
     webhooks(&app.pool, before).await?;
     turn_mails(&app.pool, before).await?;
+    answers(&app.pool, app.clock.now().saturating_sub(idempotency::KEPT)?).await?;
     Ok(())
 }
 
@@ -40,6 +42,19 @@ async fn finished_jobs(db: impl PgExecutor<'_>, before: Timestamp) -> sqlx::Resu
     sqlx::query(
         "DELETE FROM outbox WHERE outbox_id IN (
              SELECT outbox_id FROM outbox WHERE done_at < $1 ORDER BY outbox_id LIMIT $2)",
+    )
+    .bind(before.to_sqlx())
+    .bind(ROWS_MAX)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What was answered under keys that are as good as new again.
+async fn answers(db: impl PgExecutor<'_>, before: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(
+        "DELETE FROM idempotency WHERE (user_id, key) IN (
+             SELECT user_id, key FROM idempotency WHERE created_at <= $1 LIMIT $2)",
     )
     .bind(before.to_sqlx())
     .bind(ROWS_MAX)

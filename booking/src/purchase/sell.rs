@@ -1,53 +1,90 @@
-//! The decision: held → sold and available → purchased for every ticket of a booking, or nothing.
+//! The decision, for as many bookings as wait: held → sold and available → purchased for every ticket of a booking,
+//! or nothing of it.
+//!
+//! Set by set, as in [`super::reserve`]: lock the bookings, then their places and tickets, read what is held, and
+//! complete the bookings that have all of theirs.
+
+mod look;
+mod write;
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::bookings::{self, Booking, Status};
-use super::outbox::{self, Job};
-use super::{attempts, claims, redemptions, tickets};
-use crate::error::Result;
+use super::bookings::{Booking, Status};
+use super::counter::{self, Batch, Step};
+
+use look::Held;
+
+/// A booking to be sold to the fan whose intent is authorised.
+#[derive(Debug)]
+pub struct Decision {
+    pub booking_id: Uuid,
+    pub intent_id: String,
+    pub now: Timestamp,
+}
 
 /// How a decision ended.
 #[derive(Debug, PartialEq)]
 pub enum Sold {
     /// Committed now; the outbox job that takes the money.
     Now { capture: i64 },
-    /// Somebody decided before: the booking is not pending any more.
+    /// Nothing to decide: the booking is not pending any more, or the intent is being given up at this moment.
     Before,
-    /// Rolled back: not every ticket was still the booking's.
+    /// Nothing written: not every ticket was still the booking's.
     Lost,
 }
 
-/// Sells the booking's tickets to the fan whose `intent_id` is authorised.
-pub async fn sell(pool: &PgPool, booking_id: Uuid, intent_id: &str, now: Timestamp) -> Result<Sold> {
-    let mut tx = pool.begin().await?;
-    let Some(booking) = bookings::lock(&mut *tx, booking_id).await? else { return Ok(Sold::Before) };
-    if booking.status != Status::Pending {
-        return Ok(Sold::Before);
-    }
-    redemptions::end(&mut *tx, &booking.drop_id, &booking.place, now).await?;
-    claims::lock_tickets(&mut *tx, booking_id).await?;
-    let sold = claims::sell(&mut *tx, booking_id).await?;
-    let purchased = tickets::purchase(&mut *tx, booking_id, booking.user_id, now).await?;
-    if !is_whole(&booking, sold, purchased) || !bookings::complete(&mut *tx, booking_id, intent_id, now).await? {
-        tx.rollback().await?;
-        return Ok(Sold::Lost);
-    }
-    attempts::won(&mut *tx, intent_id).await?;
-    for other in attempts::void_losers(&mut *tx, booking_id, Some(intent_id)).await? {
-        outbox::enqueue(&mut *tx, &Job::Void { intent_id: other }, now).await?;
-    }
-    let capture = Job::Capture { booking_id, intent_id: intent_id.to_owned() };
-    let capture = outbox::enqueue(&mut *tx, &capture, now).await?;
-    let end_place = Job::EndPlace { drop_id: booking.drop_id, place: booking.place };
-    outbox::enqueue(&mut *tx, &end_place, now).await?;
-    tx.commit().await?;
-    Ok(Sold::Now { capture })
+/// A booking that is sold, with all its tickets.
+struct Sale<'a> {
+    decision: &'a Decision,
+    booking: &'a Booking,
+    tickets: Vec<i64>,
 }
 
-/// Money is taken for all tickets of the booking, so all of them must have changed hands.
-fn is_whole(booking: &Booking, sold: u64, purchased: u64) -> bool {
-    u64::try_from(booking.quantity).is_ok_and(|quantity| sold == quantity && purchased == quantity)
+/// Decides about all of them. No two may be of the same booking.
+///
+/// # Errors
+/// Nothing was committed, or nobody knows.
+pub(crate) async fn sell(pool: &PgPool, decisions: &[Decision]) -> Batch<Sold> {
+    let mut tx = pool.begin_with(counter::BEGIN).await?;
+    let bookings = look::lock_bookings(&mut *tx, decisions).await?;
+    let pending: Vec<(&Decision, &Booking)> = decisions
+        .iter()
+        .filter_map(|decision| Some((decision, bookings.get(&decision.booking_id)?)))
+        .filter(|(_, booking)| booking.status == Status::Pending)
+        .collect();
+    let mut held = if pending.is_empty() { HashMap::new() } else { look::lock_held(&mut *tx, &pending).await? };
+    let mut outcomes: HashMap<Uuid, Sold> = HashMap::new();
+    let mut sales = Vec::with_capacity(pending.len());
+    for (decision, booking) in pending {
+        let Held { tickets, given_up } = held.remove(&booking.booking_id).unwrap_or_default();
+        if given_up {
+            continue;
+        }
+        if is_whole(booking, &tickets) {
+            sales.push(Sale { decision, booking, tickets });
+        } else {
+            outcomes.insert(booking.booking_id, Sold::Lost);
+        }
+    }
+    if sales.is_empty() {
+        tx.rollback().await?;
+    } else {
+        for (booking_id, capture) in write::write(&mut tx, &sales).await? {
+            outcomes.insert(booking_id, Sold::Now { capture });
+        }
+        shared::crash::point("sell.deciding");
+        tx.commit().await?;
+        shared::crash::point("sell.committed");
+    }
+    let outcome = |decision: &Decision| outcomes.remove(&decision.booking_id).unwrap_or(Sold::Before);
+    Ok(decisions.iter().map(outcome).map(|sold| Step::Told(Ok(sold))).collect())
+}
+
+/// Money is taken for all tickets of the booking, so all of them must change hands.
+fn is_whole(booking: &Booking, tickets: &[i64]) -> bool {
+    booking.is_whole(tickets.len() as u64, tickets.len() as u64)
 }

@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::bookings::{self, Booking, Status};
 use super::decision::{Verdict, judge};
 use super::outbox::{self, Job};
+use super::regain::{self, Regained};
 use super::release::{self, Reason};
-use super::sell::{self, Sold};
+use super::sell::Sold;
 use super::{attempts, tickets};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -46,6 +47,7 @@ pub async fn settle(app: &App, booking_id: Uuid) -> Result<Settled> {
             continue; // it won; the outbox takes the money
         }
         let intent = app.stripe.fetch(&intent_id).await.map_err(Error::Provider)?;
+        shared::crash::point("settle.fetched");
         match judge(&booking, &intent) {
             Verdict::Sell => {
                 capture = sell(app, &booking, &intent).await?;
@@ -54,9 +56,17 @@ pub async fn settle(app: &App, booking_id: Uuid) -> Result<Settled> {
                     void(app, intent.id).await?;
                 }
             }
+            Verdict::Regain => match regain(app, &booking, &intent).await? {
+                Regained::Now { capture: job } => {
+                    capture = Some(job);
+                    booking = find(app, booking_id).await?;
+                }
+                Regained::Gone => void(app, intent.id).await?,
+                Regained::Undone => {}
+            },
             Verdict::Void => void(app, intent.id).await?,
             Verdict::Wait => waiting = still_waiting(intent),
-            Verdict::Gone => attempts::void_intent(&app.pool, &intent.id).await?,
+            Verdict::Gone => attempts::undone(&app.pool, &intent.id, app.clock.now()).await?,
             Verdict::Won => {}
         }
     }
@@ -67,13 +77,20 @@ pub async fn settle(app: &App, booking_id: Uuid) -> Result<Settled> {
     })
 }
 
+/// [`settle`] for whoever does not wait for the money: the outbox is woken to take it.
+pub async fn aside(app: &App, booking_id: Uuid) -> Result<Settled> {
+    let settled = settle(app, booking_id).await?;
+    app.outbox.wake();
+    Ok(settled)
+}
+
 async fn find(app: &App, booking_id: Uuid) -> Result<Booking> {
     bookings::find(&app.pool, booking_id).await?.ok_or(Error::BookingUnknown)
 }
 
 /// The capture job, if the tickets were sold by this call.
 async fn sell(app: &App, booking: &Booking, intent: &Intent) -> Result<Option<i64>> {
-    match sell::sell(&app.pool, booking.booking_id, &intent.id, app.clock.now()).await? {
+    match app.counter.sell(booking.booking_id, &intent.id, app.clock.now()).await? {
         Sold::Now { capture } => {
             metrics::counter!(BOOKINGS, "outcome" => "completed").increment(1);
             let ordinals = tickets::ordinals_of(&app.pool, booking.booking_id).await?;
@@ -89,8 +106,21 @@ async fn sell(app: &App, booking: &Booking, intent: &Intent) -> Result<Option<i6
     }
 }
 
+/// A late payment gets its tickets back, if they are still there.
+async fn regain(app: &App, booking: &Booking, intent: &Intent) -> Result<Regained> {
+    let regained = regain::regain(&app.pool, booking.booking_id, &intent.id, app.clock.now()).await?;
+    if let Regained::Now { .. } = regained {
+        tracing::info!(booking_id = %booking.booking_id, "paid late, and the same seats were still free");
+        metrics::counter!(BOOKINGS, "outcome" => "regained").increment(1);
+        let ordinals = tickets::ordinals_of(&app.pool, booking.booking_id).await?;
+        app.seats.holds.mark(&app.redis, booking.event_id, booking.booking_id, &ordinals, None).await;
+    }
+    Ok(regained)
+}
+
 async fn void(app: &App, intent_id: String) -> Result<()> {
     outbox::enqueue_once(&app.pool, &Job::Void { intent_id }, app.clock.now()).await?;
+    app.outbox.wake();
     Ok(())
 }
 

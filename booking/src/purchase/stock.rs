@@ -30,15 +30,24 @@ pub async fn do_once(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Protected seats that nobody has count only from the moment when they are everybody's: before, fans would be called
+/// for seats that they cannot have.
 async fn stocks(pool: &PgPool) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
-        "SELECT d.drop_id,
-                count(*) FILTER (WHERE t.status <> 'cancelled') AS capacity,
-                count(*) FILTER (WHERE c.state = 'held') AS held,
-                count(*) FILTER (WHERE c.state = 'sold') AS sold
-         FROM drops d JOIN drop_events USING (drop_id) JOIN tickets t USING (event_id)
-              LEFT JOIN claims c ON c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')
-         WHERE d.state <> 'ended' GROUP BY d.drop_id",
+        "SELECT drop_id,
+                sum(seats - CASE WHEN open_left > 0 THEN kept ELSE 0 END)::bigint AS capacity,
+                sum(held)::bigint AS held, sum(sold)::bigint AS sold
+         FROM (SELECT d.drop_id,
+                      count(*) FILTER (WHERE t.status <> 'cancelled') AS seats,
+                      count(*) FILTER (WHERE t.pool <> 'open' AND t.status = 'available' AND c.state IS NULL) AS kept,
+                      count(*) FILTER (WHERE t.pool = 'open' AND t.status = 'available'
+                                         AND c.state IS DISTINCT FROM 'sold') AS open_left,
+                      count(*) FILTER (WHERE c.state = 'held') AS held,
+                      count(*) FILTER (WHERE c.state = 'sold') AS sold
+               FROM drops d JOIN drop_events USING (drop_id) JOIN tickets t USING (event_id)
+                    LEFT JOIN claims c ON c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')
+               WHERE d.state <> 'ended' GROUP BY d.drop_id, t.event_id) events
+         GROUP BY drop_id",
     )
     .fetch_all(pool)
     .await

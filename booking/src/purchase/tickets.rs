@@ -5,15 +5,6 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, PgExecutor};
 use uuid::Uuid;
 
-/// A ticket that may be had: locked, available, without a live claim when it was read.
-#[derive(Debug, FromRow)]
-pub(crate) struct Locked {
-    pub(crate) ticket_id: i64,
-    pub(crate) ordinal: i32,
-    /// Minor units.
-    pub(crate) price: i64,
-}
-
 /// What a booking lists.
 #[derive(Clone, Debug, FromRow, serde::Serialize, utoipa::ToSchema)]
 #[schema(as = BookedTicket)]
@@ -22,49 +13,6 @@ pub(crate) struct Line {
     pub(crate) seat: String,
     /// Minor units.
     pub(crate) price: i64,
-}
-
-/// Locks the available ones among these in ticket order, waiting for whoever has them.
-pub(crate) async fn lock(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<Vec<Locked>> {
-    sqlx::query_as(
-        "SELECT ticket_id, ordinal, price FROM tickets
-         WHERE ticket_id = ANY($1) AND status = 'available' ORDER BY ticket_id FOR UPDATE",
-    )
-    .bind(ticket_ids)
-    .fetch_all(db)
-    .await
-}
-
-/// Locks the available, unclaimed ones among these that nobody else is deciding about.
-pub(crate) async fn lock_free(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<Vec<Locked>> {
-    sqlx::query_as(
-        "SELECT ticket_id, ordinal, price FROM tickets t
-         WHERE ticket_id = ANY($1) AND status = 'available'
-           AND NOT EXISTS (SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold'))
-         ORDER BY ticket_id FOR UPDATE SKIP LOCKED",
-    )
-    .bind(ticket_ids)
-    .fetch_all(db)
-    .await
-}
-
-/// Which of these the booking cannot have, by ordinal.
-pub(crate) async fn unavailable(
-    db: impl PgExecutor<'_>,
-    ticket_ids: &[i64],
-    booking_id: Uuid,
-) -> sqlx::Result<Vec<i32>> {
-    sqlx::query_scalar(
-        "SELECT ordinal FROM tickets t
-         WHERE ticket_id = ANY($1) AND (status <> 'available'
-            OR EXISTS (SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')
-                                              AND c.booking_id <> $2))
-         ORDER BY ordinal",
-    )
-    .bind(ticket_ids)
-    .bind(booking_id)
-    .fetch_all(db)
-    .await
 }
 
 /// Available → purchased for every ticket the booking's claims have sold; how many there were.
@@ -118,4 +66,22 @@ pub(crate) async fn ordinals_of(db: impl PgExecutor<'_>, booking_id: Uuid) -> sq
             .fetch_all(db)
             .await?;
     Ok(ordinals.into_iter().filter_map(|ordinal| u32::try_from(ordinal).ok()).collect())
+}
+
+/// A booking's tickets can be had again: from `returned_at` on, where others wait for them in the line.
+pub(crate) async fn come_back(
+    db: impl PgExecutor<'_>,
+    booking_id: Uuid,
+    returned_at: Option<Timestamp>,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE tickets SET returned_at = $2
+         WHERE ticket_id IN (SELECT ticket_id FROM claims WHERE booking_id = $1 AND state <> 'released')
+           AND returned_at IS DISTINCT FROM $2",
+    )
+    .bind(booking_id)
+    .bind(returned_at.map(|at| at.to_sqlx()))
+    .execute(db)
+    .await?;
+    Ok(())
 }

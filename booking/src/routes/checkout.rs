@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Error;
 use crate::extract::{Admitted, Fan, IdempotencyKey};
-use crate::purchase::checkout::{self, Buyer, Order, SeatWish};
+use crate::purchase::checkout::{self, BestWish, Buyer, Order, SeatWish};
 use crate::purchase::document::Checkout;
 use crate::purchase::idempotency::{Answer, Key};
 
@@ -26,6 +26,10 @@ pub(crate) struct Request {
     /// Labels.
     seats: Option<Vec<String>>,
     best_available: Option<BestAvailable>,
+    /// The order is for somebody in a wheelchair: `seats` may name protected ones.
+    // absent stays absent: a retry must have the fingerprint it had before this field was known
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accessible: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -34,6 +38,12 @@ struct BestAvailable {
     quantity: i64,
     tier: Option<String>,
     zone: Option<String>,
+    /// The most one ticket may cost before fees, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_price: Option<i64>,
+    /// One of the seats must be a wheelchair space; companions' seats come with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accessible: Option<bool>,
 }
 
 /// Takes seats, all or none, and begins their payment.
@@ -53,7 +63,7 @@ struct BestAvailable {
         (status = 404, description = "event"),
         (status = 409, description = "seats-taken, sold-out, not-on-sale, booking-open, limit, in-flight"),
         (status = 410, description = "booking-expired"),
-        (status = 422, description = "quantity, ticket-of-another-event, idempotency-mismatch"),
+        (status = 422, description = "quantity, ticket-of-another-event, accessible-seats, idempotency-mismatch"),
         (status = 429, description = "rate-limited")
     ),
     security(("session" = [], "admission" = [], "visitor" = []))
@@ -79,9 +89,16 @@ fn fingerprint(request: &Request) -> anyhow::Result<[u8; 32]> {
 
 impl Request {
     fn order(self) -> Result<Order, Error> {
+        let accessible = self.accessible.unwrap_or_default();
         let seats = match (self.seats, self.best_available) {
-            (Some(labels), None) => SeatWish::Named(labels),
-            (None, Some(best)) => SeatWish::Best { quantity: best.quantity, tier: best.tier, zone: best.zone },
+            (Some(labels), None) => SeatWish::Named { labels, accessible },
+            (None, Some(best)) => SeatWish::Best(BestWish {
+                quantity: best.quantity,
+                tier: best.tier,
+                zone: best.zone,
+                max_price: best.max_price,
+                accessible: accessible || best.accessible.unwrap_or_default(),
+            }),
             _ => return Err(Error::WrongType("either seats or best_available".to_owned())),
         };
         Ok(Order { event_id: self.event_id, seats })

@@ -44,13 +44,18 @@ struct Pending {
 #[utoipa::path(
     post,
     path = "/booking/confirm",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters: repeated under it within 24 hours, the request is done once")
+    ),
     request_body = Request,
     responses(
         (status = 200, description = "Completed: the seats are the fan's", body = Document<'_>),
         (status = 202, description = "The bank wants something of the fan, or has not decided", body = Pending),
         (status = 402, description = "declined"),
         (status = 404, description = "booking"),
+        (status = 409, description = "in-flight"),
         (status = 410, description = "booking-expired"),
+        (status = 422, description = "idempotency-mismatch"),
         (status = 429, description = "rate-limited")
     ),
     security(("session" = []))

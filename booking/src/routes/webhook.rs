@@ -59,12 +59,14 @@ pub(crate) async fn receive(State(app): State<App>, headers: HeaderMap, body: By
     let signed = signed.ok_or(Error::WebhookSignature)?;
     signature::verify(stripe.webhook_secret.expose_secret(), signed, &body, now, stripe.webhook_tolerance_s)
         .map_err(|_| Error::WebhookSignature)?;
+    shared::crash::point("webhook.heard");
     let event: Event =
         serde_json::from_slice(&body).map_err(|error| Error::Malformed(format!("not an event: {error}")))?;
     if DECISIVE.contains(&event.kind.as_str()) && !seen(&app.pool, &event.id).await.map_err(Error::from)? {
         let about = attempts::booking_of_intent(&app.pool, &event.data.object.id).await.map_err(Error::from)?;
         if let Some(booking_id) = about {
-            settle::settle(&app, booking_id).await?;
+            settle::aside(&app, booking_id).await?;
+            shared::crash::point("webhook.settled");
         }
     }
     // only now: an event whose effect failed must come again

@@ -1,7 +1,10 @@
 //! Everything the sandbox knows, in memory: what the ledger says, entry by entry. Starting up and running go through
 //! the same [`Book::apply`].
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,10 +13,12 @@ use serde_json::{Value, json};
 use super::{
     idempotency::{Answers, Saved},
     intent::Intent,
+    list::{NoSuch, Query},
     refund::Refund,
 };
 
-/// One line of the ledger: all that one request changed, or word that an event arrived.
+/// One line of the ledger: all that one request changed, or word that an event arrived. `docs/sandbox.md` describes it
+/// for those who read the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) at: Timestamp,
@@ -43,7 +48,9 @@ pub(super) struct EventName {
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) id: String,
-    pub(super) body: String,
+    /// Its type.
+    pub(super) kind: String,
+    pub(super) body: Arc<str>,
 }
 
 impl Entry {
@@ -59,7 +66,7 @@ impl Entry {
             "type": name.kind,
             "data": { "object": object },
         });
-        Some(Event { id: name.id.clone(), body: body.to_string() })
+        Some(Event { id: name.id.clone(), kind: name.kind.clone(), body: body.to_string().into() })
     }
 
     /// Word that an event needs no more sending.
@@ -72,6 +79,9 @@ impl Entry {
         self.settled.is_some()
     }
 }
+
+/// Events that can be listed; older ones are in the ledger alone.
+const EVENTS_MAX: usize = 10_000;
 
 /// Held by the one request that changes an intent.
 pub(super) type Turn = Arc<tokio::sync::Mutex<()>>;
@@ -89,6 +99,8 @@ pub(super) struct Book {
     /// Ids, oldest first.
     order: Vec<String>,
     refunds: Vec<Refund>,
+    /// The last `EVENTS_MAX`, oldest first.
+    events: VecDeque<(Timestamp, Event)>,
     /// Events the shop has not taken yet, in no order.
     owed: HashMap<String, Event>,
     pub(super) answers: Answers,
@@ -103,6 +115,10 @@ pub(super) struct Page {
 impl Book {
     pub(super) fn apply(&mut self, entry: Entry) {
         if let Some(event) = entry.event() {
+            if self.events.len() == EVENTS_MAX {
+                self.events.pop_front();
+            }
+            self.events.push_back((entry.at, event.clone()));
             self.owed.insert(event.id.clone(), event);
         }
         if let Some(id) = &entry.settled {
@@ -141,16 +157,21 @@ impl Book {
         self.owed.values().cloned().collect()
     }
 
-    /// Intents older than `after`, or the newest; None when there is no such intent.
-    pub(super) fn page(&self, after: Option<&str>, limit: usize, expand_charge: bool) -> Option<Page> {
-        let end = match after {
-            None => self.order.len(),
-            Some(id) => self.intents.get(id)?.position,
-        };
-        let start = end.saturating_sub(limit);
-        let ids = self.order[start..end].iter().rev();
-        let items = ids.filter_map(|id| self.intent(id)).map(|intent| intent.view(expand_charge)).collect();
-        Some(Page { items, has_more: start > 0 })
+    pub(super) fn intents(&self, query: &Query, expand_charge: bool) -> Result<Page, NoSuch> {
+        let position = |id: &str| self.intents.get(id).map(|slot| slot.position);
+        let at = |index: usize| &self.intents[&self.order[index]].intent;
+        let (found, has_more) = query.page(self.order.len(), position, |index| at(index).created)?;
+        Ok(Page { items: found.into_iter().map(|index| at(index).view(expand_charge)).collect(), has_more })
+    }
+
+    /// Of this type only, if one is named.
+    pub(super) fn events(&self, query: &Query, kind: Option<&str>) -> Result<Page, NoSuch> {
+        let events: Vec<_> =
+            self.events.iter().filter(|(_, event)| kind.is_none_or(|kind| event.kind == kind)).collect();
+        let position = |id: &str| events.iter().position(|(_, event)| event.id == id);
+        let (found, has_more) = query.page(events.len(), position, |index| events[index].0)?;
+        let view = |index: usize| serde_json::from_str(&events[index].1.body).unwrap_or(Value::Null);
+        Ok(Page { items: found.into_iter().map(view).collect(), has_more })
     }
 
     pub(super) fn refunds_of(&self, intent: &str) -> Vec<Value> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     card::Card,
     error::ApiError,
+    faults::Call,
     intent::{CaptureMethod, Confirmation, Intent, Status, Step},
     refund::Refund,
 };
@@ -73,6 +74,20 @@ pub(super) struct Decision {
 }
 
 impl Command {
+    /// Its name in fault scripts; none for what payers do.
+    pub(super) fn call(&self) -> Option<Call> {
+        Some(match self {
+            Self::Create(_) => Call::Create,
+            Self::Change { change, .. } => match change {
+                Change::Confirm { .. } => Call::Confirm,
+                Change::Challenge { .. } => return None,
+                Change::Capture { .. } => Call::Capture,
+                Change::Cancel { .. } => Call::Cancel,
+                Change::Refund { .. } => Call::Refund,
+            },
+        })
+    }
+
     pub(super) fn target(&self) -> Option<&str> {
         match self {
             Self::Create(_) => None,
@@ -142,7 +157,7 @@ impl Decision {
         Self { answer, intent: Some(step.intent), refund: None, event: Some(step.event) }
     }
 
-    fn unchanged(error: ApiError) -> Self {
+    pub(super) fn unchanged(error: ApiError) -> Self {
         Self { intent: None, refund: None, event: None, answer: Err(error) }
     }
 }

@@ -81,6 +81,21 @@ impl ApiError {
         )
     }
 
+    /// A fault of the script.
+    pub(super) fn failed_on_demand() -> Self {
+        Self::new(500, "api_error", None, "This answer is a fault that was asked for.")
+    }
+
+    /// Likewise. <https://docs.stripe.com/rate-limits>
+    pub(super) fn too_many_requests() -> Self {
+        Self::new(429, "invalid_request_error", Some("rate_limit"), "Request rate limit exceeded, as was asked for.")
+    }
+
+    /// A fault script that makes no sense; `field` as in `rules[0].effect`.
+    pub(super) fn bad_script(field: &str, message: String) -> Self {
+        Self::invalid("parameter_invalid", message).about(field)
+    }
+
     pub(super) fn internal() -> Self {
         Self::new(500, "api_error", None, "The sandbox could not write its ledger.")
     }

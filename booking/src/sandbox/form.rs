@@ -54,11 +54,11 @@ impl Form {
 
     /// `name[]`, `name[0]`, …
     pub(super) fn take_list(&mut self, name: &str) -> Vec<String> {
-        self.take_nested(name).into_iter().map(|(_, value)| value).collect()
+        self.take_pairs(name).into_iter().map(|(_, value)| value).collect()
     }
 
     pub(super) fn take_metadata(&mut self) -> Result<BTreeMap<String, String>, ApiError> {
-        let metadata: BTreeMap<_, _> = self.take_nested("metadata").into_iter().collect();
+        let metadata: BTreeMap<_, _> = self.take_pairs("metadata").into_iter().collect();
         let too_long = metadata.values().any(|value| value.chars().count() > METADATA_VALUE_MAX_CHARS);
         if metadata.len() > METADATA_MAX || too_long {
             return Err(ApiError::unfit(
@@ -69,8 +69,8 @@ impl Form {
         Ok(metadata)
     }
 
-    /// Pairs of the inner key and the value.
-    fn take_nested(&mut self, name: &str) -> Vec<(String, String)> {
+    /// Pairs of the inner key and the value: `created[gte]=5` gives `gte` and `5`.
+    pub(super) fn take_pairs(&mut self, name: &str) -> Vec<(String, String)> {
         let mut taken = Vec::new();
         self.pairs.retain_mut(|(key, value)| {
             let inner = key.strip_prefix(name).and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'));

@@ -70,6 +70,11 @@ impl Answers {
         }
     }
 
+    /// Whether asking again gets the first answer.
+    pub(super) fn are_saved_under(&self, key: &Key) -> bool {
+        self.saved.contains_key(&key.key)
+    }
+
     pub(super) fn end(&mut self, key: &str) {
         self.under_way.remove(key);
     }

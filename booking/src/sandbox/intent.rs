@@ -122,7 +122,7 @@ impl Intent {
         if !matches!(self.status, Status::RequiresPaymentMethod | Status::RequiresAction) {
             return Err(Refusal::UnexpectedState { action: "confirmed", status: self.status });
         }
-        let known = || self.payment_method.as_deref().and_then(|name| Some((name.to_owned(), Card::named(name)?)));
+        let known = || Some((self.payment_method.clone()?, self.card()?));
         let (name, card) = with.payment_method.or_else(known).ok_or(Refusal::NoPaymentMethod)?;
         let mut next = self.clone();
         next.payment_method = Some(name);
@@ -130,8 +130,9 @@ impl Intent {
         next.last_error = None;
         next.challenge_url = None;
         Ok(match card {
-            Card::Approves => next.authorised(with.charge),
-            Card::Challenges => {
+            Card::Approves | Card::RefusesCapture(_) => next.authorised(with.charge),
+            Card::CapturesAtOnce => next.taken(with.charge),
+            Card::Challenges { .. } => {
                 next.status = Status::RequiresAction;
                 next.challenge_url = Some(with.challenge_url);
                 next.step("payment_intent.requires_action")
@@ -147,10 +148,19 @@ impl Intent {
         }
         let mut next = self.clone();
         next.challenge_url = None;
-        Ok(if approved { next.authorised(charge) } else { next.declined(AUTHENTICATION_FAILED) })
+        let decline = match self.card() {
+            _ if !approved => Some(AUTHENTICATION_FAILED),
+            Some(Card::Challenges { then }) => then,
+            _ => None,
+        };
+        Ok(match decline {
+            Some(decline) => next.declined(decline),
+            None => next.authorised(charge),
+        })
     }
 
-    /// Takes `amount`, or all that was authorised; the rest of the authorisation is let go.
+    /// Takes `amount`, or all that was authorised; the rest of the authorisation is let go. A bank that says no lets
+    /// go of all of it.
     pub(super) fn capture(&self, amount: Option<i64>) -> Result<Step, Refusal> {
         if self.status != Status::RequiresCapture {
             return Err(Refusal::UnexpectedState { action: "captured", status: self.status });
@@ -160,6 +170,9 @@ impl Intent {
             return Err(Refusal::MoreThanAuthorised { amount: taken, most: self.amount });
         }
         let mut next = self.clone();
+        if let Some(Card::RefusesCapture(decline)) = self.card() {
+            return Ok(next.declined(decline));
+        }
         next.status = Status::Succeeded;
         next.received = taken;
         Ok(next.step("payment_intent.succeeded"))
@@ -196,19 +209,25 @@ impl Intent {
         Ok((next.step("charge.refunded"), given))
     }
 
+    fn card(&self) -> Option<Card> {
+        self.payment_method.as_deref().and_then(Card::named)
+    }
+
     fn authorised(mut self, charge: String) -> Step {
-        self.charge = Some(charge);
-        match self.capture_method {
-            CaptureMethod::Manual => {
-                self.status = Status::RequiresCapture;
-                self.step("payment_intent.amount_capturable_updated")
-            }
-            CaptureMethod::Automatic => {
-                self.status = Status::Succeeded;
-                self.received = self.amount;
-                self.step("payment_intent.succeeded")
-            }
+        if self.capture_method == CaptureMethod::Automatic {
+            return self.taken(charge);
         }
+        self.charge = Some(charge);
+        self.status = Status::RequiresCapture;
+        self.step("payment_intent.amount_capturable_updated")
+    }
+
+    /// Authorised and captured in one.
+    fn taken(mut self, charge: String) -> Step {
+        self.charge = Some(charge);
+        self.status = Status::Succeeded;
+        self.received = self.amount;
+        self.step("payment_intent.succeeded")
     }
 
     fn declined(mut self, decline: Decline) -> Step {

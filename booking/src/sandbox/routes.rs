@@ -6,6 +6,8 @@ mod capture;
 mod challenge;
 mod confirm;
 mod create;
+mod events;
+mod faults;
 mod fetch;
 mod list;
 mod refund;
@@ -13,6 +15,7 @@ mod refunds;
 
 use axum::{
     Router,
+    body::{Body, Bytes},
     extract::OriginalUri,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -36,6 +39,8 @@ pub(super) fn api(provider: Provider) -> Router {
         .route("/v1/payment_intents/{id}/capture", post(capture::capture))
         .route("/v1/payment_intents/{id}/cancel", post(cancel::cancel))
         .route("/v1/refunds", post(refund::refund).get(refunds::refunds))
+        .route("/v1/events", get(events::events))
+        .route("/sandbox/faults", get(faults::show).post(faults::replace).delete(faults::end))
         .with_state(provider)
 }
 
@@ -56,15 +61,22 @@ fn idempotency_key(headers: &HeaderMap, uri: &OriginalUri, form: &Form) -> Resul
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, self.body).into_response();
+        let Self::Answer { status, body, replayed } = self else { return nothing() };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if self.replayed {
+        if replayed {
             headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
         }
         response
     }
+}
+
+/// A response whose body breaks off before its first byte: hyper ends the connection without having written anything.
+fn nothing() -> Response {
+    let cut = futures_util::stream::once(async { Err::<Bytes, _>("cut, as a fault") });
+    Response::new(Body::from_stream(cut))
 }
 
 impl IntoResponse for ApiError {

@@ -1,5 +1,7 @@
 //! Telling the shop: signed, at least once, in no particular order, and again until it answers 2xx. What is still
-//! owed when the process ends is sent after the next start.
+//! owed when the process ends is sent after the next start. What a fault keeps back is put [`aside`].
+
+mod aside;
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,14 +12,17 @@ use shared::{clock::Clock, lifecycle::Lifecycle};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
+    time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     book::{Entry, Event},
+    faults::{Faults, Spoiled},
     ledger::Ledger,
 };
 use crate::payments::signature;
+use aside::Aside;
 
 /// Events that may wait to be sent for the first time; more are left to the next start.
 const WAITING_MAX: usize = 10_000;
@@ -31,6 +36,8 @@ const TRIES_MAX: u32 = 20;
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often what is kept back is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Clone)]
 pub(super) struct Webhooks {
@@ -44,6 +51,7 @@ struct Sender {
     secret: SecretString,
     clock: Clock,
     ledger: Ledger,
+    faults: Arc<Faults>,
     slots: Semaphore,
 }
 
@@ -53,6 +61,7 @@ impl Webhooks {
         secret: SecretString,
         clock: Clock,
         ledger: Ledger,
+        faults: Arc<Faults>,
         lifecycle: &Lifecycle,
     ) -> anyhow::Result<Self> {
         let Some(url) = url else { return Ok(Self { queue: None }) };
@@ -71,6 +80,7 @@ impl Webhooks {
             secret,
             clock,
             ledger,
+            faults,
             slots: Semaphore::new(CONCURRENT_MAX),
         };
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
@@ -98,12 +108,30 @@ async fn dispatch(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut open = JoinSet::new();
+    let mut aside = Aside::default();
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             Some(done) = open.join_next() => done.context("a webhook's task")?,
-            event = waiting.recv(), if open.len() < OPEN_MAX => match event {
-                Some(event) => drop(open.spawn(deliver(sender.clone(), event))),
+            _ = looks.tick(), if !aside.is_empty() => {
+                for events in aside.due(sender.clock.now()) {
+                    drop(open.spawn(deliver_in_turn(sender.clone(), events)));
+                }
+            }
+            event = waiting.recv(), if open.len() + aside.len() < OPEN_MAX => match event {
+                Some(event) => match sender.faults.of_webhook(&event.kind) {
+                    None => drop(open.spawn(deliver(sender.clone(), event, 1))),
+                    Some(fired) => match fired.what {
+                        Spoiled::Dropped => drop(open.spawn(settle(sender.clone(), event.id))),
+                        Spoiled::Copies(copies) => drop(open.spawn(deliver(sender.clone(), event, copies))),
+                        Spoiled::Late(by) => aside.late(event, sender.clock.now() + by, fired.ended),
+                        Spoiled::Held { count, at_most } => {
+                            aside.hold(event, count, sender.clock.now() + at_most, fired.ended);
+                        }
+                    },
+                },
                 // no more requests can come: the stop is under way
                 None => stop.cancelled().await,
             },
@@ -111,28 +139,49 @@ async fn dispatch(
     }
 }
 
-async fn deliver(sender: Arc<Sender>, event: Event) {
-    let mut pause = PAUSE_FIRST;
-    for tries in 1..=TRIES_MAX {
+/// One after the other: each has been tried once before the next is.
+async fn deliver_in_turn(sender: Arc<Sender>, events: Vec<Event>) {
+    let mut refused = Vec::new();
+    for event in events {
         match sender.try_once(&event).await {
-            Ok(()) => break,
-            Err(error) if tries == TRIES_MAX => {
-                tracing::warn!(event = event.id, error = format!("{error:#}"), "the shop never took this webhook");
-            }
-            Err(error) => {
-                tracing::debug!(event = event.id, tries, error = format!("{error:#}"), "webhook not taken");
-                tokio::time::sleep(pause).await;
-                pause = PAUSE_MAX.min(pause * 2);
-            }
+            Ok(()) => settle(sender.clone(), event.id).await,
+            Err(_tried_again_below) => refused.push(deliver(sender.clone(), event, 1)),
         }
     }
-    let settled = Entry::settled(event.id, sender.clock.now());
+    futures_util::future::join_all(refused).await;
+}
+
+/// `copies` at once, and again until each was taken by the shop.
+async fn deliver(sender: Arc<Sender>, event: Event, copies: u32) {
+    futures_util::future::join_all((0..copies).map(|_| sender.until_taken(&event))).await;
+    settle(sender, event.id).await;
+}
+
+async fn settle(sender: Arc<Sender>, event: String) {
+    let settled = Entry::settled(event, sender.clock.now());
     if let Err(error) = sender.ledger.note(settled).await {
         tracing::warn!(%error, "a delivered webhook will be sent again");
     }
 }
 
 impl Sender {
+    async fn until_taken(&self, event: &Event) {
+        let mut pause = PAUSE_FIRST;
+        for tries in 1..=TRIES_MAX {
+            match self.try_once(event).await {
+                Ok(()) => return,
+                Err(error) if tries == TRIES_MAX => {
+                    tracing::warn!(event = event.id, error = format!("{error:#}"), "the shop never took this webhook");
+                }
+                Err(error) => {
+                    tracing::debug!(event = event.id, tries, error = format!("{error:#}"), "webhook not taken");
+                    tokio::time::sleep(pause).await;
+                    pause = PAUSE_MAX.min(pause * 2);
+                }
+            }
+        }
+    }
+
     async fn try_once(&self, event: &Event) -> anyhow::Result<()> {
         let _slot = self.slots.acquire().await?;
         let signature = signature::sign(self.secret.expose_secret(), event.body.as_bytes(), self.clock.now());
@@ -141,7 +190,7 @@ impl Sender {
             .post(self.url.clone())
             .header("content-type", "application/json")
             .header("stripe-signature", signature)
-            .body(event.body.clone());
+            .body(event.body.to_string());
         request.send().await?.error_for_status()?;
         Ok(())
     }

@@ -8,10 +8,13 @@ mod keys;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use redis::Script;
 use shared::redis::Redis;
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use super::chooser::{Choice, Returned};
 
 /// A seat held here but not yet in Postgres becomes free after this long: more than a checkout
 /// transaction can take, and all that a process killed in between can block.
@@ -19,17 +22,26 @@ const LEASE: Duration = Duration::from_secs(15);
 /// After a silence Redis is not asked again for this long: not every fan should wait for the timeout.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// What Redis says about a wish for seats.
+/// What Redis says about seats that a fan has named.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Hint {
-    /// All seats of this block (by index) are held for the owner.
-    Held(usize),
-    /// No block is free; of the first one, these ordinals are taken.
+    /// All are held for the owner.
+    Held,
+    /// These are taken.
     Taken(Vec<u32>),
     /// There is no projection of this event.
     Missing,
     /// Redis is down or too slow.
     Silent,
+}
+
+/// What Redis says about a block for each of many parties.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Hints {
+    /// Whose block is held, and, if somebody's is not, what is taken now.
+    Decided { held: Vec<bool>, bitmap: Vec<u8> },
+    /// There is no projection of this event, or Redis is down or too slow.
+    Unknown,
 }
 
 /// The projection as it stands.
@@ -40,12 +52,21 @@ pub(crate) struct Taken {
     bitmap: Vec<u8>,
     /// Redis's clock, in milliseconds.
     pub(crate) now_ms: u64,
+    /// Seats that belong to the line first.
+    pub(crate) returned: Vec<Returned>,
 }
 
 impl Taken {
     /// Whether the same seats of the same projection are taken.
     pub(crate) fn is_like(&self, other: &Taken) -> bool {
         self.epoch == other.epoch && self.bitmap == other.bitmap
+    }
+
+    /// Takes over what a script saw; nothing where it had no reason to look.
+    pub(crate) fn see(&mut self, bitmap: Vec<u8>) {
+        if !bitmap.is_empty() {
+            self.bitmap = bitmap;
+        }
     }
 
     pub(crate) fn contains(&self, ordinal: u32) -> bool {
@@ -58,6 +79,7 @@ pub(crate) struct Holds {
     budget: Duration,
     quiet_until: Mutex<Option<Instant>>,
     hold: Script,
+    hold_each: Script,
     mark: Script,
     release: Script,
     peek: Script,
@@ -66,13 +88,14 @@ pub(crate) struct Holds {
 }
 
 impl Holds {
-    /// `budget`: how long any answer may take.
+    /// `budget`: how long any answer may take; none: Redis is not asked.
     pub(crate) fn new(budget: Duration) -> Self {
         let script = |body: &str| Script::new(&format!("{}\n{body}", include_str!("scripts/sweep.lua")));
         Holds {
             budget,
             quiet_until: Mutex::new(None),
             hold: script(include_str!("scripts/hold.lua")),
+            hold_each: script(include_str!("scripts/hold_each.lua")),
             mark: script(include_str!("scripts/mark.lua")),
             release: script(include_str!("scripts/release.lua")),
             peek: script(include_str!("scripts/peek.lua")),
@@ -81,22 +104,46 @@ impl Holds {
         }
     }
 
-    /// Holds the first block that is wholly free, for [`LEASE`]. The same owner may ask again.
-    pub(crate) async fn hold(&self, redis: &Redis, event_id: Uuid, owner: Uuid, blocks: &[Vec<u32>]) -> Hint {
+    /// Holds seats that a fan has named, all or none, for [`LEASE`]. The same owner may ask again. Seats that came back
+    /// after `admitted_at` and after `returned_since` are taken for this fan.
+    pub(crate) async fn hold(
+        &self,
+        redis: &Redis,
+        event_id: Uuid,
+        owner: Uuid,
+        ordinals: &[u32],
+        [admitted_at, returned_since]: [Timestamp; 2],
+    ) -> Hint {
         let mut call = self.hold.prepare_invoke();
         add_keys(&mut call, redis, event_id);
-        call.arg(owner.to_string()).arg(millis(LEASE)).arg(blocks.len());
-        for block in blocks {
-            call.arg(block.len()).arg(block.as_slice());
-        }
+        call.arg(owner.to_string()).arg(millis(LEASE));
+        call.arg(admitted_at.as_millisecond()).arg(returned_since.as_millisecond()).arg(ordinals);
         let Some(answer) = self.ask::<Vec<String>>(redis, &call).await else { return Hint::Silent };
-        let mut numbers = answer.iter().skip(1).filter_map(|number| number.parse::<u32>().ok());
+        let numbers = answer.iter().skip(1).filter_map(|number| number.parse::<u32>().ok());
         match answer.first().map(String::as_str) {
-            Some("held") => numbers.next().map_or(Hint::Silent, |block| Hint::Held(block as usize)),
+            Some("held") => Hint::Held,
             Some("taken") => Hint::Taken(numbers.collect()),
             Some("missing") => Hint::Missing,
             _ => Hint::Silent,
         }
+    }
+
+    /// Holds a block for each owner, in this order, each one's all or none, for [`LEASE`]; none, too, where others have
+    /// been at its edges meanwhile and it would leave a single seat alone.
+    pub(crate) async fn hold_each(&self, redis: &Redis, event_id: Uuid, asked: &[(Uuid, &Choice)]) -> Hints {
+        let mut call = self.hold_each.prepare_invoke();
+        add_keys(&mut call, redis, event_id);
+        call.arg(millis(LEASE));
+        for (owner, Choice { block, edges }) in asked {
+            call.arg(owner.to_string()).arg(block.len()).arg(block.as_slice()).arg(edges.len());
+            for edge in edges {
+                call.arg(edge.near).arg(edge.beyond.map_or(-1, i64::from));
+            }
+        }
+        let Some(answer) = self.ask::<Vec<Vec<u8>>>(redis, &call).await else { return Hints::Unknown };
+        let mut answer = answer.into_iter();
+        let (Some(letters), Some(bitmap)) = (answer.next(), answer.next()) else { return Hints::Unknown };
+        Hints::Decided { held: letters.into_iter().map(|letter| letter == b'h').collect(), bitmap }
     }
 
     /// Postgres gave the seats to `owner`, who keeps them until they are released or, with `keep`, for that long.
@@ -122,20 +169,37 @@ impl Holds {
         self.ask::<u32>(redis, &call).await;
     }
 
-    /// The owner gave the seats up.
-    pub(crate) async fn release(&self, redis: &Redis, event_id: Uuid, owner: Uuid, ordinals: &[u32]) {
+    /// The owner gave the seats up. With `returned_at` they belong to the line first.
+    pub(crate) async fn release(
+        &self,
+        redis: &Redis,
+        event_id: Uuid,
+        owner: Uuid,
+        ordinals: &[u32],
+        returned_at: Option<Timestamp>,
+    ) {
         let mut call = self.release.prepare_invoke();
         add_keys(&mut call, redis, event_id);
-        call.arg(owner.to_string()).arg(ordinals);
+        call.arg(owner.to_string()).arg(returned_at.map_or(0, millisecond_after)).arg(ordinals);
         self.ask::<u32>(redis, &call).await;
     }
 
     /// `None` when Redis does not answer in time.
     pub(crate) async fn peek(&self, redis: &Redis, event_id: Uuid) -> Option<Taken> {
+        self.look(redis, event_id, Timestamp::UNIX_EPOCH).await
+    }
+
+    /// As [`Self::peek`]; seats that came back before `returned_since` are anybody's.
+    pub(crate) async fn look(&self, redis: &Redis, event_id: Uuid, returned_since: Timestamp) -> Option<Taken> {
         let mut call = self.peek.prepare_invoke();
         add_keys(&mut call, redis, event_id);
-        let (epoch, bitmap, now_ms): (String, Vec<u8>, u64) = self.ask(redis, &call).await?;
-        Some(Taken { epoch, bitmap, now_ms })
+        call.arg(returned_since.as_millisecond());
+        let (epoch, bitmap, now_ms, returned): (String, Vec<u8>, u64, Vec<String>) = self.ask(redis, &call).await?;
+        let returned = returned.chunks_exact(2).filter_map(|pair| {
+            let at = Timestamp::from_millisecond(pair[1].parse().ok()?).ok()?;
+            Some(Returned { ordinal: pair[0].parse().ok()?, at })
+        });
+        Some(Taken { epoch, bitmap, now_ms, returned: returned.collect() })
     }
 
     /// Frees `free` where marked before `before_ms` and takes `take`, if the projection is still `epoch`.
@@ -154,8 +218,8 @@ impl Holds {
         self.ask(redis, &call).await
     }
 
-    /// Starts a projection with these seats taken, unless there is one.
-    pub(crate) async fn rebuild(&self, redis: &Redis, event_id: Uuid, taken: &[u32]) {
+    /// Starts a projection with these seats taken and these returned, unless there is one.
+    pub(crate) async fn rebuild(&self, redis: &Redis, event_id: Uuid, taken: &[u32], returned: &[Returned]) {
         let mut bitmap = vec![0_u8; taken.iter().max().map_or(0, |last| *last as usize / 8 + 1)];
         for ordinal in taken {
             bitmap[*ordinal as usize / 8] |= 0x80 >> (ordinal % 8);
@@ -163,12 +227,16 @@ impl Holds {
         let mut call = self.rebuild.prepare_invoke();
         add_keys(&mut call, redis, event_id);
         call.arg(Uuid::new_v4().to_string()).arg(bitmap).arg(keys::IDLE_S);
+        for seat in returned {
+            call.arg(seat.ordinal).arg(millisecond_after(seat.at));
+        }
         self.ask::<u32>(redis, &call).await;
     }
 
     /// One call within the budget; `None` on any failure, which is logged once a silence.
     async fn ask<T: redis::FromRedisValue>(&self, redis: &Redis, call: &redis::ScriptInvocation<'_>) -> Option<T> {
-        if self.quiet() {
+        // a timer of no time still gives Redis a millisecond
+        if self.budget.is_zero() || self.quiet() {
             return None;
         }
         let mut connection = redis.clone();
@@ -197,6 +265,79 @@ fn add_keys(call: &mut redis::ScriptInvocation<'_>, redis: &Redis, event_id: Uui
     }
 }
 
+/// Rounded up: the hint must not give a seat away that Postgres still keeps.
+fn millisecond_after(instant: Timestamp) -> i64 {
+    let whole = instant.as_millisecond();
+    if instant.subsec_nanosecond() % 1_000_000 == 0 { whole } else { whole + 1 }
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seats::board::Edge;
+
+    #[tokio::test]
+    async fn each_party_gets_all_of_its_block_or_nothing() {
+        let world = shared::testing::world().await;
+        let (holds, event_id) = (Holds::new(Duration::from_secs(2)), Uuid::now_v7());
+        let [one, two, three] = [1, 2, 3].map(Uuid::from_u128);
+        let [first, second, third] = [vec![1, 2], vec![2, 3], vec![4]].map(|block| Choice { block, edges: Vec::new() });
+        let asked = [(one, &first), (two, &second), (three, &third)];
+        assert_eq!(holds.hold_each(&world.redis, event_id, &asked).await, Hints::Unknown, "there is no projection");
+
+        holds.rebuild(&world.redis, event_id, &[9], &[]).await;
+        let mut look = holds.peek(&world.redis, event_id).await.unwrap();
+        assert_eq!((0..12).filter(|seat| look.contains(*seat)).collect::<Vec<_>>(), [9]);
+        let Hints::Decided { held, bitmap } = holds.hold_each(&world.redis, event_id, &asked).await else {
+            panic!("Redis answers");
+        };
+        assert_eq!(held, [true, false, true]);
+        look.see(bitmap);
+        assert_eq!((0..12).filter(|seat| look.contains(*seat)).collect::<Vec<_>>(), [1, 2, 4, 9]);
+        // the same owner may ask again, and nobody lost: there is nothing to see
+        let again = holds.hold_each(&world.redis, event_id, &asked[..1]).await;
+        assert_eq!(again, Hints::Decided { held: vec![true], bitmap: Vec::new() });
+    }
+
+    #[tokio::test]
+    async fn a_block_is_not_held_where_it_would_leave_a_single_alone() {
+        let world = shared::testing::world().await;
+        let (holds, event_id) = (Holds::new(Duration::from_secs(2)), Uuid::now_v7());
+        holds.rebuild(&world.redis, event_id, &[0, 1, 9], &[]).await;
+        // another process has 0 and 1: between them and 3, seat 2 would be alone
+        for (near, beyond, held) in [(2, Some(1), false), (2, None, false), (2, Some(5), true), (1, Some(0), true)] {
+            let choice = Choice { block: vec![3, 4], edges: vec![Edge { near, beyond }] };
+            let owner = Uuid::new_v4();
+            let told = holds.hold_each(&world.redis, event_id, &[(owner, &choice)]).await;
+            assert!(
+                matches!(&told, Hints::Decided { held: told, .. } if *told == [held]),
+                "{near} {beyond:?}: {told:?}"
+            );
+            holds.release(&world.redis, event_id, owner, &choice.block, None).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_returned_seat_is_named_in_vain_by_who_was_inside_before() {
+        let world = shared::testing::world().await;
+        let (holds, event_id, owner) = (Holds::new(Duration::from_secs(2)), Uuid::now_v7(), Uuid::from_u128(1));
+        let at = |second: i64| Timestamp::from_second(4_000_000_000 + second).unwrap();
+        holds.rebuild(&world.redis, event_id, &[], &[]).await;
+        let since = at(-120);
+        let hold =
+            async |admitted_at, since| holds.hold(&world.redis, event_id, owner, &[5], [admitted_at, since]).await;
+        assert_eq!(hold(at(-10), since).await, Hint::Held);
+        holds.release(&world.redis, event_id, owner, &[5], Some(at(0))).await;
+        let look = holds.look(&world.redis, event_id, since).await.unwrap();
+        assert_eq!((look.contains(5), look.returned), (false, vec![Returned { ordinal: 5, at: at(0) }]));
+        assert_eq!(hold(at(-10), since).await, Hint::Taken(vec![5]));
+        assert_eq!(hold(at(-10), at(1)).await, Hint::Held, "its time is over");
+        holds.release(&world.redis, event_id, owner, &[5], Some(at(0))).await;
+        assert_eq!(hold(at(0), since).await, Hint::Held, "let in since");
+        assert!(holds.look(&world.redis, event_id, since).await.unwrap().returned.is_empty(), "somebody has it");
+    }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) layout: Layout,
     /// In the layout's order.
     pub(crate) zones: Vec<Zone>,
+    /// Some seats are kept for wheelchairs and for who comes along.
+    pub(crate) has_kept: bool,
     by_label: HashMap<String, u32>,
 }
 
@@ -59,7 +61,8 @@ impl Plan {
         zones.retain(|zone| !zone.rows.is_empty());
         let labels = layout.seats.iter().zip(0_u32..);
         let by_label = labels.map(|(seat, ordinal)| (seat.seat.clone(), ordinal)).collect();
-        Self { layout, zones, by_label }
+        let has_kept = layout.seats.iter().any(|seat| seat.access.is_some());
+        Self { layout, zones, has_kept, by_label }
     }
 
     pub(crate) fn zone(&self, id: &str) -> Option<&Zone> {

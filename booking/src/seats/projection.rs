@@ -1,11 +1,15 @@
 //! Keeps the hint in Redis a projection of Postgres: starts it when it is missing, compares it since.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use sqlx::PgPool;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{PgExecutor, PgPool};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::chooser::Returned;
 use crate::app::App;
 use crate::error::Result;
 
@@ -20,9 +24,15 @@ static REBUILDING: Mutex<()> = Mutex::const_new(());
 /// The projection of this event is missing: build it, unless somebody does already.
 pub(crate) async fn rebuild(app: &App, event_id: Uuid) -> Result<()> {
     let Ok(_alone) = REBUILDING.try_lock() else { return Ok(()) };
-    let taken = taken(&app.pool, event_id).await?;
-    app.seats.holds.rebuild(&app.redis, event_id, &taken).await;
+    let look = look(&app.pool, event_id, returned_since(app)).await?;
+    app.seats.holds.rebuild(&app.redis, event_id, &look.taken, &look.returned).await;
     Ok(())
+}
+
+/// Seats that came back before this are anybody's.
+pub(crate) fn returned_since(app: &App) -> Timestamp {
+    let now = app.clock.now();
+    now.checked_sub(Duration::from_secs(app.settings.returned_first_s)).unwrap_or(now)
 }
 
 /// Compares every event of a drop that has not ended, or only just: who is inside may finish. A drop that opens by
@@ -40,7 +50,8 @@ async fn compare(app: &App, event_id: Uuid) -> Result<()> {
     if before.epoch.is_empty() {
         return rebuild(app, event_id).await;
     }
-    let truth: HashSet<u32> = taken(&app.pool, event_id).await?.into_iter().collect();
+    let truth = look(&app.pool, event_id, returned_since(app)).await?.taken;
+    let truth: HashSet<u32> = truth.into_iter().collect();
     let seats = u32::try_from(app.seats.inventories.of(&app.pool, event_id).await?.len()).unwrap_or(u32::MAX);
     let differing = (0..seats).filter(|seat| before.contains(*seat) != truth.contains(seat));
     let (mut take, mut free): (Vec<u32>, Vec<u32>) = differing.partition(|seat| truth.contains(seat));
@@ -55,17 +66,57 @@ async fn compare(app: &App, event_id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Ordinals that cannot be had now: claimed, bought or withdrawn.
-pub(crate) async fn taken(pool: &PgPool, event_id: Uuid) -> sqlx::Result<Vec<u32>> {
-    let ordinals: Vec<i32> = sqlx::query_scalar(
-        "SELECT t.ordinal FROM tickets t
-         WHERE t.event_id = $1 AND (t.status <> 'available'
-            OR EXISTS (SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')))",
+/// An event's seats as Postgres has them. What somebody's unfinished transaction does to them is not seen.
+#[derive(Debug, Default)]
+pub(crate) struct Look {
+    /// Ordinals that cannot be had now: claimed, bought or withdrawn.
+    pub(crate) taken: Vec<u32>,
+    /// Seats that can be had, by the line first.
+    pub(crate) returned: Vec<Returned>,
+}
+
+impl Look {
+    /// All seats that not everybody can have.
+    pub(crate) fn ordinals(&self) -> HashSet<u32> {
+        self.taken.iter().copied().chain(self.returned.iter().map(|seat| seat.ordinal)).collect()
+    }
+}
+
+pub(crate) async fn look(db: impl PgExecutor<'_>, event_id: Uuid, returned_since: Timestamp) -> sqlx::Result<Look> {
+    let rows: Vec<(i32, bool, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
+        "SELECT * FROM (
+             SELECT t.ordinal, t.status <> 'available' OR EXISTS (
+                 SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')) AS taken,
+                 t.returned_at
+             FROM tickets t WHERE t.event_id = $1) seats
+         WHERE taken OR returned_at > $2",
     )
     .bind(event_id)
-    .fetch_all(pool)
+    .bind(returned_since.to_sqlx())
+    .fetch_all(db)
     .await?;
-    Ok(ordinals.into_iter().filter_map(|ordinal| u32::try_from(ordinal).ok()).collect())
+    let mut look = Look::default();
+    for (ordinal, taken, returned_at) in rows {
+        let Ok(ordinal) = u32::try_from(ordinal) else { continue };
+        match returned_at {
+            Some(at) if !taken => look.returned.push(Returned { ordinal, at: at.to_jiff() }),
+            _ => look.taken.push(ordinal),
+        }
+    }
+    Ok(look)
+}
+
+/// Whether every open seat of the event is sold: then the protected ones are kept no longer.
+pub(crate) async fn pools_are_released(db: impl PgExecutor<'_>, event_id: Uuid) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "SELECT NOT EXISTS (
+             SELECT FROM tickets t
+             WHERE t.event_id = $1 AND t.pool = 'open' AND t.status = 'available'
+               AND NOT EXISTS (SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state = 'sold'))",
+    )
+    .bind(event_id)
+    .fetch_one(db)
+    .await
 }
 
 async fn events_on_sale(pool: &PgPool) -> sqlx::Result<Vec<Uuid>> {

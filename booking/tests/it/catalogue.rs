@@ -41,6 +41,7 @@ pub(crate) async fn import_values(pool: &PgPool, lines: &[Value]) -> ImportRepor
 
 pub(crate) fn evening(venue: &str) -> NewEvent {
     NewEvent {
+        fees: Vec::new(),
         name: "An Evening with Dvořák".to_owned(),
         venue_slug: venue.to_owned(),
         date: civil::date(2026, 11, 28),

@@ -85,6 +85,7 @@ impl Fixture {
                 webhook_secret: WEBHOOK_SECRET.into(),
                 webhook_url: Some(format!("{url}/payments/stripe/webhook")),
                 public_url: None,
+                faults: None,
             },
             &testing::site(vec![booking::assets()]),
             clock.clone(),

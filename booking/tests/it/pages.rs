@@ -4,4 +4,7 @@ mod account;
 mod browser;
 mod checkout;
 mod find;
+mod kept;
 mod seats;
+mod time;
+mod wish;

@@ -1,17 +1,27 @@
 //! The money path over real Redis, Postgres and HTTP: what a fan is told, then what the books say.
 
-mod best_available;
+mod batch;
+pub(crate) mod best_available;
 mod expiry;
+mod extend;
+mod faults;
+mod fees;
+mod giving_up;
 mod guards;
 mod hint;
+mod late;
 mod mail;
 mod money;
+mod once;
 mod path;
 pub(crate) mod provider;
 mod race;
+mod reconcile;
+mod refund;
 mod refusals;
 mod retry;
 mod stock;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -22,7 +32,7 @@ use shared::encoding;
 use shared::lifecycle::Lifecycle;
 use uuid::Uuid;
 
-use crate::fixture::{Fan, Fixture, SECRET_KEY, Sale};
+use crate::fixture::{Fan, Fixture, SEAT_PRICE, SECRET_KEY, Sale};
 
 /// A fan with an admission: account, browser and token belong together.
 struct Buyer {

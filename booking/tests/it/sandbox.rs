@@ -3,17 +3,29 @@
 
 mod bank;
 mod client;
+mod faults;
 mod ledger;
+mod shop;
+mod stand_in;
 mod webhooks;
 
-use bank::Bank;
+use std::time::Duration;
+
+use bank::{Bank, Options};
 use serde_json::Value;
+use shared::clock::Clock;
+use shop::Shop;
 
 /// Money amounts of these tests, in cents.
 const PRICE: i64 = 12_500;
 
 fn code(answer: &Value) -> &str {
     answer["error"]["code"].as_str().unwrap_or("(none)")
+}
+
+fn ids(list: &Value) -> Vec<String> {
+    let items = list["data"].as_array().expect("a list").iter();
+    items.map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
 }
 
 #[tokio::test]
@@ -115,7 +127,8 @@ async fn three_d_secure_ends_where_the_payer_says() {
 
 #[tokio::test]
 async fn a_bank_beside_the_shop_is_reached_and_left_on_the_shops_origin() {
-    let bank = Bank::seen_at("http://shop.test/").await;
+    let public_url = Some("http://shop.test/".to_owned());
+    let bank = Bank::with(Options { public_url, ..Options::default() });
     let id = bank.created(PRICE).await;
     let asked = bank.confirm(&id, "pm_card_authenticationRequired").await.1;
     let page = asked["next_action"]["redirect_to_url"]["url"].as_str().expect("the bank's page").to_owned();
@@ -174,21 +187,85 @@ async fn the_list_shows_each_intent_exactly_once() {
     loop {
         let after = listed.last().map(|id| format!("&starting_after={id}")).unwrap_or_default();
         let page = bank.get(&format!("/v1/payment_intents?limit=10{after}")).await.1;
-        let ids = page["data"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|intent| intent["id"].as_str().expect("an id").to_owned());
-        listed.extend(ids);
+        listed.extend(ids(&page));
         if page["has_more"] == false {
             break;
         }
         bank.created(PRICE).await; // those who come later do not shift the pages
     }
     assert_eq!(listed, made);
-    for bad in ["limit=0", "limit=101", "limit=x", "starting_after=pi_none", "nonsense=1"] {
+    // and back again: those newer than the fifth oldest, the nearest ten of them
+    let newer = bank.get(&format!("/v1/payment_intents?limit=10&ending_before={}", made[20])).await.1;
+    assert_eq!((ids(&newer), &newer["has_more"]), (made[10..20].to_vec(), &Value::from(true)));
+    for bad in ["limit=0", "limit=101", "limit=x", "starting_after=pi_none", "ending_before=pi_none", "nonsense=1"] {
         assert!(bank.get(&format!("/v1/payment_intents?{bad}")).await.0 >= 400, "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_reconciler_asks_by_the_time_of_creation() {
+    let clock = Clock::manual("2026-06-01T10:00:00.7Z".parse().expect("a time"));
+    let bank = Bank::with(Options { clock: clock.clone(), ..Options::default() });
+    let start = clock.now().as_second();
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        made.insert(0, bank.created(PRICE).await);
+        clock.advance(Duration::from_secs(60));
+    }
+    for (range, expected) in [
+        (format!("created[gte]={}", start + 60), &made[..3]),
+        (format!("created[gt]={}&created[lt]={}", start, start + 180), &made[1..3]),
+        (format!("created[gte]={}&created[lte]={}", start + 60, start + 60), &made[2..3]),
+        (format!("created[lte]={start}"), &made[3..]),
+        (format!("created={}", start + 180), &made[..1]),
+    ] {
+        assert_eq!(ids(&bank.get(&format!("/v1/payment_intents?{range}")).await.1), expected, "{range}");
+    }
+    assert_eq!(bank.get("/v1/payment_intents?created[gte]=yesterday").await.0, 400);
+}
+
+#[tokio::test]
+async fn what_was_told_can_be_listed() {
+    let shop = Shop::failing(0);
+    let bank = Bank::telling(Some(shop.url.clone())).await;
+    let id = bank.authorised(PRICE).await;
+    let told = bank.get("/v1/events").await.1;
+    let kinds: Vec<_> = told["data"].as_array().expect("a list").iter().map(|event| &event["type"]).collect();
+    assert_eq!(kinds, ["payment_intent.amount_capturable_updated", "payment_intent.created"]);
+    assert_eq!(told["data"][0]["data"]["object"]["id"], id.as_str());
+    let after = format!("/v1/events?starting_after={}", ids(&told)[0]);
+    let bank = bank.restart(|_| {}).await;
+    assert_eq!(ids(&bank.get(&after).await.1), ids(&told)[1..]);
+    let created = bank.get("/v1/events?type=payment_intent.created&limit=1").await.1;
+    assert_eq!((ids(&created), &created["has_more"]), (ids(&told)[1..].to_vec(), &Value::from(false)));
+    assert_eq!(bank.get("/v1/events?starting_after=evt_none").await.0, 404);
+}
+
+#[tokio::test]
+async fn part_of_an_authorisation_may_be_taken_and_part_of_that_given_back() {
+    let bank = Bank::start().await;
+    let id = bank.authorised(PRICE).await;
+    let capture = format!("/v1/payment_intents/{id}/capture");
+    let captured = bank.post(&capture, &[("amount_to_capture", "10000")], None).await.1;
+    assert_eq!((&captured["amount_received"], &captured["status"]), (&Value::from(10_000), &Value::from("succeeded")));
+    for (amount, status) in [("4000", 200), ("6001", 400), ("6000", 200), ("1", 400)] {
+        let form = [("payment_intent", id.as_str()), ("amount", amount)];
+        assert_eq!(bank.post("/v1/refunds", &form, None).await.0, status, "{amount}");
+    }
+    let charge = bank.get(&format!("/v1/payment_intents/{id}?expand[]=latest_charge")).await.1["latest_charge"].take();
+    assert_eq!((&charge["amount_captured"], &charge["amount_refunded"]), (&10_000.into(), &10_000.into()));
+    assert_eq!(charge["refunded"], true);
+}
+
+#[tokio::test]
+async fn a_capture_may_be_refused_by_the_bank() {
+    let bank = Bank::start().await;
+    let id = bank.created(PRICE).await;
+    assert_eq!(bank.confirm(&id, "pm_onsale_captureDeclined").await.1["status"], "requires_capture");
+    let (status, refused) = bank.post(&format!("/v1/payment_intents/{id}/capture"), &[], None).await;
+    assert_eq!((status, code(&refused)), (402, "card_declined"));
+    let intent = bank.get(&format!("/v1/payment_intents/{id}")).await.1;
+    assert_eq!((&intent["status"], &intent["amount_received"]), (&"requires_payment_method".into(), &0.into()));
 }
 
 #[tokio::test]

@@ -68,6 +68,8 @@ impl Database {
     pub(crate) async fn bookings(&mut self) -> sqlx::Result<Vec<BookingRow>> {
         sqlx::query_as(
             "SELECT booking_id, drop_id, user_id, total_amount, currency::text AS currency,
+                    (SELECT coalesce(sum(amount), 0)::bigint FROM booking_fees
+                     WHERE booking_fees.booking_id = bookings.booking_id) AS fees,
                     quantity, status, intent_id, captured_at IS NOT NULL AS captured,
                     (extract(epoch FROM completed_at) * 1000000)::bigint AS completed_at_us
              FROM bookings",
@@ -140,6 +142,9 @@ mod tests {
             ('00000000-0000-0000-0000-000000000005', '00000000-0000-0000-0000-000000000001',
              '00000000-0000-0000-0000-000000000003', 'd', 'q', 5000, 'USD', 1,
              'pending', 'open', now(), NULL, NULL, NULL);
+        INSERT INTO booking_fees (booking_id, position, label, amount) VALUES
+            ('00000000-0000-0000-0000-000000000004', 0, 'service', 250),
+            ('00000000-0000-0000-0000-000000000004', 1, 'order', 100);
         INSERT INTO tickets (event_id, user_id, booking_id, seat_number, ordinal, tier, price, purchase_date, status)
         VALUES ('00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-000000000001',
                 '00000000-0000-0000-0000-000000000004', 'A 1', 0, 't', 5000, now(), 'purchased'),
@@ -170,7 +175,7 @@ mod tests {
         let bookings = database.bookings().await.unwrap();
         let completed = bookings.iter().find(|booking| booking.is_completed()).unwrap();
         assert_eq!((completed.intent_id.as_deref(), completed.captured), (Some("pi_1"), true));
-        assert_eq!(completed.currency, "USD");
+        assert_eq!((completed.currency.as_str(), completed.fees), ("USD", 350));
         assert!(completed.completed_at_us.is_some_and(|at| at > 1_700_000_000_000_000), "{completed:?}");
         assert!(bookings.iter().any(|booking| booking.completed_at_us.is_none()));
         assert_eq!(database.event_names("d").await.unwrap(), ["e"]);

@@ -1,12 +1,12 @@
 //! The second book: the payment provider's own list of intents (Stripe's list protocol).
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::Intent;
+use super::{Intent, Ledger};
 
 /// Intents asked for at a time; the most the provider gives.
 const PAGE: usize = 100;
@@ -21,6 +21,7 @@ pub(crate) struct Provider {
     http: reqwest::Client,
     list: String,
     key: String,
+    ledger: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,7 +57,22 @@ impl Provider {
             .timeout(Duration::from_secs(PAGE_S))
             .build()
             .context("cannot make the client for the payment provider")?;
-        Ok(Self { http, list: format!("{}/v1/payment_intents", url.trim_end_matches('/')), key: key.to_owned() })
+        Ok(Self {
+            http,
+            list: format!("{}/v1/payment_intents", url.trim_end_matches('/')),
+            key: key.to_owned(),
+            ledger: None,
+        })
+    }
+
+    /// With the sandbox's file beside its list.
+    #[must_use]
+    pub(crate) fn with_ledger(self, ledger: Option<PathBuf>) -> Self {
+        Self { ledger, ..self }
+    }
+
+    pub(crate) fn ledger(&self) -> anyhow::Result<Option<Ledger>> {
+        self.ledger.as_deref().map(Ledger::read).transpose()
     }
 
     /// Every intent there is, page by page.

@@ -63,10 +63,11 @@ fn bookings_agree(inquiry: &mut Inquiry, books: &Books) {
     }
     for booking in books.completed() {
         let (count, total) = owned.get(&booking.booking_id).copied().unwrap_or_default();
-        inquiry.expect(count == i64::from(booking.quantity) && total == booking.total_amount, || {
+        let agrees = count == i64::from(booking.quantity) && total + booking.fees == booking.total_amount;
+        inquiry.expect(agrees, || {
             format!(
-                "booking {} is completed for {} tickets and {}, and owns {count} for {total}",
-                booking.booking_id, booking.quantity, booking.total_amount
+                "booking {} is completed for {} tickets and {}, and owns {count} for {total} and fees of {}",
+                booking.booking_id, booking.quantity, booking.total_amount, booking.fees
             )
         });
     }
@@ -103,6 +104,8 @@ mod tests {
         broken(|books| books.claims[0].state = "held".into());
         // a total that is not the sum
         broken(|books| books.tickets[0].price += 1);
+        // a fee that is not in the total
+        broken(|books| books.bookings.values_mut().next().unwrap().fees = 1);
         // a sale from nothing
         broken(|books| books.tickets[0].booking_id = Some(Uuid::new_v4()));
     }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    books::{BookingRow, Books, ClaimRow, DropRow, Intent, TicketRow},
+    books::{BookingRow, Books, ClaimRow, DropRow, Intent, Ledger, TicketRow},
     protocol::State,
     record::{Ending, FanRecord, Heard, PulseHeard, Purchase, Record, Shown, Via},
 };
@@ -97,6 +97,8 @@ pub(crate) fn clean() -> (Record, Books) {
         fan.purchase = Some(purchase);
         record.fans.push(fan);
     }
+    let intents = books.intents.iter().map(|intent| (intent.id.clone(), intent.clone())).collect();
+    books.ledger = Some(Ledger { intents, ..Ledger::default() });
     (record, books)
 }
 
@@ -133,6 +135,7 @@ fn buy(books: &mut Books, event_id: Uuid, number: u32) -> Purchase {
             drop_id: "evening".into(),
             user_id,
             total_amount: 2 * PRICE,
+            fees: 0,
             currency: "USD".into(),
             quantity: 2,
             status: "completed".into(),

@@ -170,6 +170,7 @@ mod tests {
             booking_id: Uuid::new_v4(),
             drop_id: "d".into(),
             user_id: Uuid::nil(),
+            fees: 0,
             total_amount: 0,
             currency: "USD".into(),
             quantity,

@@ -43,7 +43,7 @@ pub(super) async fn wait(whereabouts: &Whereabouts, drop: &str, most: Duration) 
 async fn look(whereabouts: &Whereabouts, drop: &str) -> anyhow::Result<(i64, Database, Provider)> {
     let stack = whereabouts.find()?;
     let mut database = Database::connect(&stack.database_url).await?;
-    let provider = Provider::new(&stack.provider_url, &stack.provider_key)?;
+    let provider = Provider::new(&stack.provider_url, &stack.provider_key)?.with_ledger(stack.provider_ledger);
     let (pending, undone) = database.unsettled(drop).await?;
     Ok((pending + undone, database, provider))
 }

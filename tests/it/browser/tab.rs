@@ -33,6 +33,11 @@ impl Tab {
         self.client.refresh().await.expect("the page reloads");
     }
 
+    /// To the page before, by the browser's own button.
+    pub(super) async fn back(&self) {
+        self.client.back().await.expect("there is a page before");
+    }
+
     /// The path and query of the page.
     pub(super) async fn path(&self) -> String {
         let url = self.client.current_url().await.expect("a page");

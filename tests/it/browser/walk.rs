@@ -139,10 +139,11 @@ impl Walk {
         tab.arrive("/account").await;
         look.at(tab, "account: in the flow", &[]).await;
         way::sign_up(tab, "ada").await;
-        tab.arrive(&format!("/e/{}/seats", self.evening)).await;
-        way::take_the_best(tab).await;
         tab.arrive("/checkout/").await;
         look.at(tab, "checkout", &[]).await;
+        tab.run(way::HURRY).await;
+        tab.see("#more-time").await;
+        look.at(tab, "checkout: time runs out", &[]).await;
         way::pay(tab, "declined").await;
         tab.see("[role=alert]").await;
         look.at(tab, "checkout: declined", &["402"]).await;

@@ -5,6 +5,9 @@ use super::tab::Tab;
 pub(super) const WAITING: &str = ".faces > [data-face=waiting]:not([hidden])";
 pub(super) const CALLED: &str = ".faces > [data-face=called]:not([hidden])";
 
+/// In the page's own eyes it is eight minutes and a bit later.
+pub(super) const HURRY: &str = "const now = Date.now; Date.now = () => now() + 490000;";
+
 pub(super) async fn join(tab: &Tab, drop: &str) {
     tab.goto(&format!("/queue/{drop}")).await;
     tab.press("button[name=do][value=join]").await;

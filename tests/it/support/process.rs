@@ -116,6 +116,17 @@ impl Server {
         assert!(sent.expect("kill runs").success());
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a status")
+    }
+
+    /// Waits for its end for a while.
+    #[cfg(feature = "failpoints")]
+    pub(crate) async fn ended_within(&mut self, most: Duration) -> Option<ExitStatus> {
+        tokio::time::timeout(most, self.child.wait()).await.ok().map(|status| status.expect("a status"))
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         match tokio::time::timeout(PATIENCE, self.child.wait()).await {

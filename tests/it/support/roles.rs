@@ -10,8 +10,8 @@ use tokio::process::Command;
 use super::nginx::{self, Nginx};
 use super::process::{Said, Server, onsale, run};
 
-const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-const INDEX_KEY: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
+pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+pub(crate) const INDEX_KEY: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
 pub(crate) const PROVIDER_KEY: &str = "sk_test_of_the_roles";
 const NAMES: [&str; 6] = ["waitroom-1", "waitroom-2", "admission-1", "admission-2", "booking-1", "booking-2"];
 

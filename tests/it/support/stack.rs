@@ -23,11 +23,16 @@ impl Stack {
 
     /// The same in a given folder, with more flags.
     pub(crate) async fn start_in(dir: TempDir, flags: &[&str]) -> Self {
+        Self::start_with(dir, flags, &[]).await
+    }
+
+    /// And with more of an environment.
+    pub(crate) async fn start_with(dir: TempDir, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let world = world().await;
         let prefix = world.redis.prefix().to_owned();
         let mut command = up(&dir);
         command.env("DATABASE_URL", &world.database_url).env("REDIS_URL", &world.redis_url);
-        command.arg("--set").arg(format!("redis.prefix={prefix}"));
+        command.arg("--set").arg(format!("redis.prefix={prefix}")).envs(environment.iter().copied());
         let (server, url) = ready(command.args(flags), &dir).await;
         Self { server, url, dir, prefix: Some(prefix), world: Some(world) }
     }

@@ -8,7 +8,7 @@
 use std::f64::consts::PI;
 
 use super::NewVenue;
-use crate::catalogue::layout::{Layout, Seat, Tier, Zone};
+use crate::catalogue::layout::{Access, Layout, Seat, Tier, Zone};
 
 /// Metres between neighbours, between rows, and across an aisle.
 const PITCH_M: f64 = 0.55;
@@ -24,6 +24,9 @@ const LEVELS: [(&str, &str, &str, i64); 5] = [
     ("balcony", "Balcony", "BAL", 4_500),
 ];
 
+/// Level and row where wheelchairs find room: behind the parquet and the circle, before the balcony.
+const ACCESSIBLE_ROWS: [(usize, &str); 4] = [(0, "Z"), (0, "AA"), (3, "F"), (4, "A")];
+
 const SIDES: [(&str, &str); 3] = [("left", "left"), ("centre", "centre"), ("right", "right")];
 
 pub(super) fn venue() -> NewVenue {
@@ -35,6 +38,10 @@ pub(super) fn venue() -> NewVenue {
     // arcs around the back of the horseshoe: 6 rows of 69 to 79 seats, 9 of 85 to 101
     arcs(&mut seats, 3, &[69, 71, 73, 75, 77, 79], 26, 24.0);
     arcs(&mut seats, 4, &[85, 87, 89, 91, 93, 95, 97, 99, 101], 33, 31.5);
+
+    for (level, row) in ACCESSIBLE_ROWS {
+        keep_for_wheelchairs(&mut seats, LEVELS[level].0, row);
+    }
 
     let tiers = LEVELS.map(|(tier, name, _, price)| Tier {
         tier: tier.to_owned(),
@@ -65,6 +72,22 @@ fn parquet(seats: &mut Vec<Seat>) {
             let angle = along / radius;
             (radius * angle.sin(), radius * angle.cos() - 10.0)
         });
+    }
+}
+
+/// A space for a wheelchair at both ends of each part of the row, on an aisle, and a companion's seat beside it: 24
+/// of each in all. A hall of this size needs 22 spaces (2010 ADA Standards for Accessible Design, 221.2.1.1).
+fn keep_for_wheelchairs(seats: &mut [Seat], tier: &str, row: &str) {
+    let is_there = |seat: &Seat| seat.tier == tier && seat.row == row;
+    for part in seats.chunk_by_mut(|one, next| one.zone == next.zone && one.row == next.row) {
+        if let [first, second, .., last_but_one, last] = part
+            && is_there(first)
+        {
+            first.access = Some(Access::Wheelchair);
+            second.access = Some(Access::Companion);
+            last_but_one.access = Some(Access::Companion);
+            last.access = Some(Access::Wheelchair);
+        }
     }
 }
 
@@ -139,6 +162,7 @@ fn seat(level: usize, side: usize, row: &str, number: u32, x: f64, y: f64) -> Se
         tier: tier.to_owned(),
         x,
         y,
+        access: None,
     }
 }
 
@@ -168,6 +192,23 @@ mod tests {
         assert_eq!(by_tier, HashMap::from(expected));
         assert_eq!(layout.seats.len(), 2_804);
         assert!(layout.seats.iter().any(|seat| seat.seat == "PAR-A-101"));
+    }
+
+    #[test]
+    fn every_wheelchair_has_a_companion_beside_it() {
+        let layout = venue().layout;
+        let count = |access| layout.seats.iter().filter(|seat| seat.access == Some(access)).count();
+        assert_eq!((count(Access::Wheelchair), count(Access::Companion)), (24, 24));
+        for run in layout.runs() {
+            for pair in layout.seats[run].windows(2) {
+                let of = |access| pair.iter().any(|seat| seat.access == Some(access));
+                assert_eq!(
+                    of(Access::Wheelchair) && pair.iter().all(|seat| seat.access.is_some()),
+                    of(Access::Wheelchair),
+                    "{pair:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::f64::consts::TAU;
 
 use super::NewVenue;
-use crate::catalogue::layout::{Layout, Seat, Tier, Zone};
+use crate::catalogue::layout::{Access, Layout, Seat, Tier, Zone};
 
 /// Metres between neighbours and between rows.
 const PITCH_M: f64 = 0.5;
@@ -69,6 +69,8 @@ fn add_block(seats: &mut Vec<Seat>, ring: &Ring, ring_index: usize, block: u32, 
     // the long sides of the field are at the top and the bottom
     let sideline = ny.abs() > 0.9;
     let tier = TIERS[ring_index * 2 + usize::from(!sideline)].0;
+    // where the gangways are: behind the lower ring, before the upper one
+    let accessible = if ring_index == 0 { ring.rows - 1 } else { 0 };
     for row in 0..ring.rows {
         for number in 0..ring.seats_per_row {
             let along = (f64::from(number) - f64::from(ring.seats_per_row - 1) / 2.0) * PITCH_M;
@@ -81,8 +83,20 @@ fn add_block(seats: &mut Vec<Seat>, ring: &Ring, ring_index: usize, block: u32, 
                 tier: tier.to_owned(),
                 x: x + tx * along + nx * out,
                 y: y + ty * along + ny * out,
+                access: (row == accessible).then(|| access(ring, number)).flatten(),
             });
         }
+    }
+}
+
+/// Two spaces for wheelchairs at both ends of a row, each with a companion's seat beside it: 288 in all. A stadium of
+/// this size needs 211 (2010 ADA Standards for Accessible Design, 221.2.1.1).
+fn access(ring: &Ring, number: u32) -> Option<Access> {
+    let from_end = number.min(ring.seats_per_row - 1 - number);
+    match from_end {
+        0 | 2 => Some(Access::Wheelchair),
+        1 | 3 => Some(Access::Companion),
+        _ => None,
     }
 }
 
@@ -117,6 +131,8 @@ mod tests {
         for (tier, _, _) in TIERS {
             assert!(layout.seats.iter().any(|seat| seat.tier == tier), "nobody sits in {tier}");
         }
+        let count = |access| layout.seats.iter().filter(|seat| seat.access == Some(access)).count();
+        assert_eq!((count(Access::Wheelchair), count(Access::Companion)), (288, 288));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{
     pages::words,
     purchase::{
         bookings::Booking,
+        fees,
         tickets::{self, Line},
     },
 };
@@ -25,6 +26,14 @@ pub(super) struct Seat {
     pub(super) zone: String,
     pub(super) row: String,
     pub(super) number: u32,
+    /// What kind of seat it is, where that is worth a word.
+    pub(super) kind: Option<&'static str>,
+}
+
+/// What comes on top of the tickets.
+pub(super) struct FeeLine {
+    pub(super) label: String,
+    pub(super) amount: String,
 }
 
 /// In the hall's order.
@@ -40,15 +49,25 @@ pub(super) async fn lines(
     };
     let lines = tickets::of_booking(&app.pool, booking.booking_id).await?;
     let line = |line: Line| {
-        let place = plan.as_ref().and_then(|plan| plan.describe(&line.seat));
+        let place = plan.as_ref().and_then(|plan| {
+            let (zone, row, number) = plan.describe(&line.seat)?;
+            let access = plan.seat(plan.ordinal(&line.seat)?)?.access;
+            Some(Seat { zone, row, number, kind: access.map(words::access) })
+        });
         Ok(SeatLine {
-            place: place.map(|(zone, row, number)| Seat { zone, row, number }),
+            place,
             price: words::money(line.price, &booking.currency),
             code: if with_codes { Some(code(app, booking, &line)?) } else { None },
             label: line.seat,
         })
     };
     lines.into_iter().map(line).collect()
+}
+
+pub(super) async fn fees(app: &App, booking: &Booking) -> Result<Vec<FeeLine>, Error> {
+    let fees = fees::of_booking(&app.pool, booking.booking_id).await?;
+    let line = |fee: fees::Fee| FeeLine { amount: words::money(fee.amount, &booking.currency), label: fee.label };
+    Ok(fees.into_iter().map(line).collect())
 }
 
 fn code(app: &App, booking: &Booking, line: &Line) -> anyhow::Result<String> {

@@ -16,11 +16,19 @@ pub(super) struct Choice {
     pub(super) best: bool,
     pub(super) quantity: Option<i64>,
     pub(super) tier: Option<String>,
+    /// The most one ticket may cost before fees, in minor units.
+    pub(super) max_price: Option<i64>,
+    /// For somebody in a wheelchair.
+    pub(super) accessible: bool,
     /// Made with the page, so that pressing twice is asking once.
     pub(super) key: Option<String>,
     /// Comes back from signing in.
     pub(super) signed_in: bool,
 }
+
+/// How the form's list of prices says "no dearer than" and "of this tier".
+const UP_TO: &str = "up-to:";
+const TIER: &str = "tier:";
 
 impl Choice {
     /// Fields of a query or a form. What is not known or makes no sense is as good as not there; `knows` says
@@ -39,11 +47,29 @@ impl Choice {
                 "signed-in" => choice.signed_in = true,
                 "quantity" => choice.quantity = value.parse().ok(),
                 "tier" => choice.tier = Some(value),
+                "max-price" => choice.max_price = value.parse().ok(),
+                "price" => choice.read_price(&value),
+                "accessible" => choice.accessible = true,
                 "key" => choice.key = Some(value),
                 _ => {}
             }
         }
         choice
+    }
+
+    fn read_price(&mut self, value: &str) {
+        self.max_price = value.strip_prefix(UP_TO).and_then(|amount| amount.parse().ok());
+        self.tier = value.strip_prefix(TIER).map(str::to_owned);
+    }
+
+    /// The form's value for a tier.
+    pub(super) fn of_tier(tier: &str) -> String {
+        format!("{TIER}{tier}")
+    }
+
+    /// The form's value for prices up to an amount.
+    pub(super) fn up_to(amount: &i64) -> String {
+        format!("{UP_TO}{amount}")
     }
 
     fn add(&mut self, label: String) {
@@ -64,6 +90,8 @@ impl Choice {
         for (name, value) in [("zone", &self.zone), ("tier", &self.tier)] {
             query.extend(value.as_ref().map(|value| format!("{name}={}", encode(value))));
         }
+        query.extend(self.max_price.map(|amount| format!("max-price={amount}")));
+        query.extend(self.accessible.then(|| "accessible=1".to_owned()));
         query.extend(self.quantity.map(|quantity| format!("quantity={quantity}")));
         query.extend(self.signed_in.then(|| "signed-in=1".to_owned()));
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
@@ -88,8 +116,22 @@ mod tests {
     }
 
     #[test]
+    fn one_list_has_tiers_and_ceilings() {
+        let price = |value: &str| {
+            let choice = read(&format!("price={value}"));
+            (choice.tier, choice.max_price)
+        };
+        assert_eq!(price(&Choice::of_tier("a:b")), (Some("a:b".to_owned()), None));
+        assert_eq!(price(&Choice::up_to(&3_500)), (None, Some(3_500)));
+        assert_eq!(price("up-to:cheap"), (None, None));
+        assert_eq!(price(""), (None, None));
+    }
+
+    #[test]
     fn a_choice_survives_the_way_through_an_address() {
-        let mut choice = read("seats=A-2&seats=A+3&seats=%C3%84%261&zone=left&tier=x&quantity=3&signed-in=1");
+        let mut choice = read(
+            "seats=A-2&seats=A+3&seats=%C3%84%261&zone=left&tier=x&max-price=3500&accessible=1&quantity=3&signed-in=1",
+        );
         let path = choice.path(Uuid::nil());
         assert!(shared::pages::local_path(&path).is_some(), "{path}");
         assert_eq!(read(path.split_once('?').unwrap().1), choice);

@@ -9,6 +9,7 @@ use crate::{
     catalogue::{availability::Availability, details::Details},
     error::Error,
     pages::words,
+    purchase::fees::{self, FeeRule, Per},
     seats::{
         plan::{Plan, Zone},
         snapshot::Snapshot,
@@ -24,6 +25,10 @@ pub(super) struct Hall {
     /// `None` for general admission.
     pub(super) plan: Option<Arc<Plan>>,
     pub(super) tiers: Vec<Tier>,
+    /// What is charged on top.
+    fees: Vec<FeeRule>,
+    /// Some seats are kept for wheelchairs and for who comes along.
+    pub(super) has_kept: bool,
     pub(super) currency: String,
 }
 
@@ -46,6 +51,20 @@ struct TierFacts<'a> {
     amount: i64,
     price: &'a str,
     colour: usize,
+}
+
+/// What scripts are told of a fee.
+#[derive(Serialize)]
+struct FeeFacts {
+    per: &'static str,
+    amount: i64,
+}
+
+/// A price that the fan may not want to go beyond.
+pub(super) struct Ceiling {
+    /// Minor units.
+    pub(super) amount: i64,
+    pub(super) price: String,
 }
 
 pub(super) struct ZoneLine {
@@ -71,6 +90,8 @@ pub(super) struct SeatLine {
     pub(super) colour: usize,
     /// Where the row has several prices.
     pub(super) price: Option<String>,
+    /// For whom it is kept.
+    pub(super) kind: Option<&'static str>,
     pub(super) is_free: bool,
     pub(super) is_chosen: bool,
 }
@@ -88,7 +109,9 @@ impl Hall {
             None => None,
         };
         let tiers = tiers(details, &available);
-        Ok(Self { snapshot, plan, tiers, currency: event.currency.clone() })
+        let fees = fees::rules_of(&app.pool, event.event_id).await?;
+        let has_kept = plan.as_ref().is_some_and(|plan| plan.has_kept);
+        Ok(Self { snapshot, plan, tiers, fees, has_kept, currency: event.currency.clone() })
     }
 
     pub(super) fn money(&self, amount: i64) -> String {
@@ -103,13 +126,51 @@ impl Hall {
         self.plan.as_ref().is_some_and(|plan| plan.ordinal(label).is_some())
     }
 
-    /// What the chosen seats cost together, in minor units.
+    /// Those of the labels whose seats are not free.
+    pub(super) fn taken(&self, labels: &[String]) -> Vec<String> {
+        let is_taken = |label: &&String| {
+            let ordinal = self.plan.as_ref().and_then(|plan| plan.ordinal(label));
+            ordinal.is_some_and(|ordinal| !self.snapshot.is_free(ordinal as usize))
+        };
+        labels.iter().filter(is_taken).cloned().collect()
+    }
+
+    /// Below the dearest price, lowest first.
+    pub(super) fn ceilings(&self) -> Vec<Ceiling> {
+        let mut amounts: Vec<i64> = self.tiers.iter().map(|tier| tier.amount).collect();
+        amounts.sort_unstable();
+        amounts.dedup();
+        amounts.pop();
+        amounts.into_iter().map(|amount| Ceiling { amount, price: self.money(amount) }).collect()
+    }
+
+    /// `Service fee $2.50 a ticket`
+    pub(super) fn fee_words(&self) -> Vec<String> {
+        let words = |fee: &FeeRule| {
+            let per = match fee.per {
+                Per::Ticket => "a ticket",
+                Per::Order => "an order",
+            };
+            format!("{} {} {per}", fee.label, self.money(fee.amount))
+        };
+        self.fees.iter().map(words).collect()
+    }
+
+    /// For scripts.
+    pub(super) fn fee_facts(&self) -> String {
+        let facts = self.fees.iter().map(|fee| FeeFacts { per: fee.per.as_str(), amount: fee.amount });
+        serde_json::to_string(&facts.collect::<Vec<_>>()).unwrap_or_default()
+    }
+
+    /// What the chosen seats cost together, with fees, in minor units.
     pub(super) fn total(&self, labels: &[String]) -> i64 {
         let price = |label: &String| {
             let plan = self.plan.as_ref()?;
             Some(self.tier(&plan.seat(plan.ordinal(label)?)?.tier)?.amount)
         };
-        labels.iter().filter_map(price).sum()
+        let sum = labels.iter().filter_map(price).sum();
+        let quantity = u32::try_from(labels.len()).unwrap_or(u32::MAX);
+        sum + fees::itemise(&self.fees, quantity, sum).iter().map(|fee| fee.amount).sum::<i64>()
     }
 
     /// For scripts.
@@ -183,6 +244,7 @@ impl Hall {
             number: seat.number,
             colour: tier.map_or(0, |tier| tier.colour),
             price: tier.map(|tier| tier.price.clone()),
+            kind: seat.access.map(words::access),
             is_free,
             is_chosen: is_free && chosen.contains_key(seat.seat.as_str()),
         })

@@ -49,6 +49,17 @@ pub(super) fn words(error: &Error) -> Option<Notice> {
         Error::Quantity { max } => {
             notice("warn", "Choose your seats", &format!("You can take 1 to {max} tickets at once."), Step::Here)
         }
+        Error::SeatsProtected { seats } => {
+            let kept = match seats.as_slice() {
+                [one] => format!("Seat {one} is"),
+                many => format!("Seats {} are", many.join(", ")),
+            };
+            let text = format!(
+                "{kept} kept for somebody in a wheelchair and whoever comes along. If that is you, tick “For somebody in \
+                 a wheelchair”, and take companion seats together with a wheelchair space. Nothing is held yet."
+            );
+            notice("warn", "Seats kept for wheelchairs", &text, Step::Here)
+        }
         Error::Unpayable { .. } => notice("warn", "Too much for one payment", "Take fewer seats at once.", Step::Here),
         Error::TicketOfAnotherEvent { .. } | Error::WrongType(_) | Error::IdempotencyMismatch => {
             notice("warn", "Please choose once more", "We could not make out which seats you meant.", Step::Here)

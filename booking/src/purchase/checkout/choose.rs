@@ -1,124 +1,122 @@
-//! Which tickets to try for: asks the hint in Redis, or reads Postgres when there is none.
+//! Which tickets to try for: those a fan has named, or what the chooser offers.
+
+use std::sync::Arc;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::purchase::reserve::Draft;
-use crate::seats::best_available::{self, candidates};
+use crate::seats::board;
+use crate::seats::chooser::{Ask, Mark, Offer};
+use crate::seats::hall::Pool;
 use crate::seats::holds::Hint;
 use crate::seats::inventory::Inventory;
 use crate::seats::projection;
 
-/// Blocks offered to the hold script at once: with many fans choosing at once the first ones are gone soon.
-const CANDIDATES_MAX: usize = 24;
-/// Without Redis, blocks a fan may be spread over …
-const SPREAD_MAX: usize = 96;
-/// … and how many of them one transaction locks while it decides.
-const LOCKED_MAX: usize = 3;
-/// From this round on Postgres is asked alone: the hint has been wrong often enough.
-const TRUST_ROUNDS: u32 = 6;
+/// From this round on the last look is asked alone: the hint has been wrong often enough.
+const FAST_ROUNDS: u32 = 6;
+/// How often seats are chosen anew after others were faster. In each round after the fast ones somebody who chose
+/// before got them, so there are fewer rounds than seats left; this many would be a mistake of ours.
+pub(super) const ROUNDS_MAX: u32 = FAST_ROUNDS + 32;
 
 /// A wish that has been checked.
-pub(super) enum Wish<'a> {
-    /// Ordinals, ascending.
-    Named(Vec<u32>),
-    Best(best_available::Wish<'a>),
+pub(super) enum Wish {
+    Named {
+        /// Ascending.
+        ordinals: Vec<u32>,
+        /// The order is for somebody in a wheelchair.
+        is_accessible: bool,
+    },
+    Best(board::Wish),
 }
 
 pub(super) enum Choice {
-    /// These; `hinted` when Redis holds them for the booking.
-    Block { ordinals: Vec<u32>, hinted: bool },
-    /// The first of these that is free, says Postgres.
-    AnyOf(Vec<Vec<u32>>),
-    /// Others were faster between the look and the hold.
-    Again,
+    /// All of these: wait for whoever is deciding about them.
+    Exactly {
+        ordinals: Vec<u32>,
+        /// Redis holds them for the booking.
+        is_held: bool,
+        /// Kept until the decision is known.
+        _mark: Option<Mark>,
+    },
+    /// All of these, unless somebody is deciding about one: then there are others.
+    Unless { ordinals: Vec<u32>, _mark: Mark },
 }
 
+/// # Errors
+/// `SeatsTaken`, `SeatsProtected`, `SoldOut`
 pub(super) async fn choose(
     app: &App,
-    inventory: &Inventory,
-    draft: &Draft<'_>,
-    wish: &Wish<'_>,
+    inventory: &Arc<Inventory>,
+    draft: &Draft,
+    wish: &Wish,
     round: u32,
 ) -> Result<Choice> {
     match wish {
-        Wish::Named(ordinals) => named(app, inventory, draft, ordinals).await,
-        Wish::Best(wish) if round < TRUST_ROUNDS => best(app, inventory, draft, *wish, round).await,
-        Wish::Best(wish) => best_alone(app, inventory, draft, *wish, round).await,
+        Wish::Named { ordinals, is_accessible } => {
+            may_have(app, inventory, draft, ordinals, *is_accessible).await?;
+            named(app, inventory, draft, ordinals).await
+        }
+        Wish::Best(wish) => best(app, inventory, draft, wish, round).await,
     }
 }
 
-async fn named(app: &App, inventory: &Inventory, draft: &Draft<'_>, ordinals: &[u32]) -> Result<Choice> {
-    let ordinals = ordinals.to_vec();
-    let block = std::slice::from_ref(&ordinals);
-    match app.seats.holds.hold(&app.redis, draft.event_id, draft.booking_id, block).await {
-        Hint::Held(_) => Ok(Choice::Block { ordinals, hinted: true }),
-        Hint::Taken(taken) => Err(Error::SeatsTaken { seats: inventory.labels(&taken) }),
+async fn named(app: &App, inventory: &Inventory, draft: &Draft, ordinals: &[u32]) -> Result<Choice> {
+    let times = [draft.admitted_at, projection::returned_since(app)];
+    let hint = app.seats.holds.hold(&app.redis, draft.event_id, draft.booking_id, ordinals, times).await;
+    let is_held = match hint {
+        Hint::Held => true,
+        Hint::Taken(taken) => return Err(Error::SeatsTaken { seats: inventory.labels(&taken) }),
         Hint::Missing => {
             projection::rebuild(app, draft.event_id).await?;
-            Ok(Choice::Block { ordinals, hinted: false })
+            false
         }
-        Hint::Silent => Ok(Choice::Block { ordinals, hinted: false }),
-    }
-}
-
-async fn best(
-    app: &App,
-    inventory: &Inventory,
-    draft: &Draft<'_>,
-    wish: best_available::Wish<'_>,
-    round: u32,
-) -> Result<Choice> {
-    let holds = &app.seats.holds;
-    let Some(taken) = holds.peek(&app.redis, draft.event_id).await else {
-        return best_alone(app, inventory, draft, wish, round).await;
+        Hint::Silent => false,
     };
-    if taken.epoch.is_empty() {
-        projection::rebuild(app, draft.event_id).await?;
-        return best_alone(app, inventory, draft, wish, round).await;
-    }
-    let free: Vec<bool> = ordinals(inventory).map(|ordinal| !taken.contains(ordinal)).collect();
-    let mut blocks = candidates(&inventory.rows, &free, wish, CANDIDATES_MAX);
-    if blocks.is_empty() {
-        // only Postgres may say that there are no more
-        return best_alone(app, inventory, draft, wish, round).await;
-    }
-    match holds.hold(&app.redis, draft.event_id, draft.booking_id, &blocks).await {
-        Hint::Held(index) if index < blocks.len() => {
-            Ok(Choice::Block { ordinals: blocks.swap_remove(index), hinted: true })
-        }
-        Hint::Held(_) | Hint::Taken(_) => Ok(Choice::Again),
-        Hint::Missing | Hint::Silent => best_alone(app, inventory, draft, wish, round).await,
-    }
+    Ok(Choice::Exactly { ordinals: ordinals.to_vec(), is_held, _mark: None })
 }
 
-/// A plain look at what is committed: seats in somebody's unfinished transaction count as free, so "sold
-/// out" is said only when it is so.
-async fn best_alone(
+async fn best(app: &App, inventory: &Arc<Inventory>, draft: &Draft, wish: &board::Wish, round: u32) -> Result<Choice> {
+    let ask = || Ask {
+        owner: draft.booking_id,
+        wish: wish.clone(),
+        admitted_at: draft.admitted_at,
+        inventory: inventory.clone(),
+        losses: round,
+    };
+    let chooser = &app.seats.chooser;
+    if round < FAST_ROUNDS
+        && let Some(Offer { block, is_held, mark }) = chooser.fast(app, draft.event_id, ask()).await?
+    {
+        return Ok(if is_held {
+            Choice::Exactly { ordinals: block, is_held, _mark: Some(mark) }
+        } else {
+            Choice::Unless { ordinals: block, _mark: mark }
+        });
+    }
+    let Offer { block, mark, .. } = chooser.last(app, draft.event_id, ask()).await?;
+    Ok(Choice::Exactly { ordinals: block, is_held: false, _mark: Some(mark) })
+}
+
+/// Protected seats go to orders that say whom they are for, a companion's only beside a wheelchair's; when every other
+/// seat is sold, to anybody.
+async fn may_have(
     app: &App,
     inventory: &Inventory,
-    draft: &Draft<'_>,
-    wish: best_available::Wish<'_>,
-    round: u32,
-) -> Result<Choice> {
-    let mut free = vec![true; inventory.len()];
-    for ordinal in projection::taken(&app.pool, draft.event_id).await? {
-        if let Some(seat) = free.get_mut(ordinal as usize) {
-            *seat = false;
-        }
+    draft: &Draft,
+    ordinals: &[u32],
+    is_accessible: bool,
+) -> Result<()> {
+    let protected = protected(inventory, ordinals, is_accessible);
+    if protected.is_empty() || projection::pools_are_released(&app.pool, draft.event_id).await? {
+        return Ok(());
     }
-    let mut blocks = candidates(&inventory.rows, &free, wish, SPREAD_MAX);
-    if blocks.is_empty() {
-        return Err(Error::SoldOut);
-    }
-    if round > 0 {
-        // others are at the best ones: look elsewhere instead of colliding again
-        let elsewhere = rand::random_range(0..blocks.len());
-        blocks.rotate_left(elsewhere);
-    }
-    blocks.truncate(LOCKED_MAX);
-    Ok(Choice::AnyOf(blocks))
+    Err(Error::SeatsProtected { seats: inventory.labels(&protected) })
 }
 
-fn ordinals(inventory: &Inventory) -> impl Iterator<Item = u32> {
-    0..u32::try_from(inventory.len()).unwrap_or(u32::MAX)
+fn protected(inventory: &Inventory, ordinals: &[u32], is_accessible: bool) -> Vec<u32> {
+    let pool = |ordinal: u32| inventory.unit(ordinal).map_or(Pool::Open, |unit| unit.pool);
+    if is_accessible && ordinals.iter().any(|&ordinal| pool(ordinal) == Pool::Accessible) {
+        return Vec::new();
+    }
+    ordinals.iter().copied().filter(|&ordinal| pool(ordinal) != Pool::Open).collect()
 }

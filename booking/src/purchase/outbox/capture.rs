@@ -5,15 +5,15 @@ use uuid::Uuid;
 use super::Job;
 use crate::app::App;
 use crate::payments::{Intent, IntentStatus, StripeError};
-use crate::purchase::bookings::{self, Booking, Status};
-use crate::purchase::release::{self, Reason};
+use crate::purchase::bookings;
+use crate::purchase::release::{self, Reason, Returned};
 
 /// Captures, or finds out that it was captured before. A refusal by the provider undoes the sale; anything
 /// that says nothing about the money is an error and comes again. Money is asked for only while the tickets
 /// are the fan's and unpaid: a job done twice finds nothing to do.
 pub(super) async fn capture(app: &App, booking_id: Uuid, intent_id: &str, attempt: i32) -> anyhow::Result<()> {
     let booking = match bookings::find(&app.pool, booking_id).await? {
-        Some(booking) if is_unpaid(&booking) => booking,
+        Some(booking) if booking.is_unpaid() => booking,
         _ => return Ok(()),
     };
     let outcome = |intent: &Intent| outcome(intent, booking.total_amount);
@@ -21,7 +21,7 @@ pub(super) async fn capture(app: &App, booking_id: Uuid, intent_id: &str, attemp
     let known = if attempt > 1 { Some(app.stripe.fetch(intent_id).await?) } else { None };
     let outcome = match known.filter(|intent| intent.status != IntentStatus::RequiresCapture) {
         Some(intent) => outcome(&intent),
-        None => match app.stripe.capture(intent_id, &format!("capture-{intent_id}-{attempt}")).await {
+        None => match ask(app, intent_id).await {
             Ok(intent) => outcome(&intent),
             Err(StripeError::Declined { .. }) => Outcome::Refused,
             Err(error) if error.is_unexpected_state() => outcome(&app.stripe.fetch(intent_id).await?),
@@ -38,9 +38,11 @@ pub(super) async fn capture(app: &App, booking_id: Uuid, intent_id: &str, attemp
     }
 }
 
-/// The fan has the tickets, and we not yet the money.
-fn is_unpaid(booking: &Booking) -> bool {
-    booking.status == Status::Completed && booking.captured_at().is_none()
+async fn ask(app: &App, intent_id: &str) -> Result<Intent, StripeError> {
+    shared::crash::point("capture.asked");
+    let captured = app.stripe.capture(intent_id, &format!("capture-{}", Uuid::new_v4())).await;
+    shared::crash::point("capture.made");
+    captured
 }
 
 enum Outcome {
@@ -69,16 +71,21 @@ async fn taken(app: &App, booking_id: Uuid) -> anyhow::Result<()> {
     if bookings::captured(&mut *tx, booking_id, now).await? {
         super::enqueue(&mut *tx, &Job::TicketMail { booking_id }, now).await?;
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    shared::crash::point("capture.stored");
+    app.outbox.wake();
+    Ok(())
 }
 
 async fn refused(app: &App, booking_id: Uuid) -> anyhow::Result<()> {
+    let Some(booking) = bookings::find(&app.pool, booking_id).await? else { return Ok(()) };
+    let returned = Returned::of(&app.line, &booking.drop_id, app.clock.now()).await;
     let mut tx = app.pool.begin().await?;
     let booking = match bookings::lock(&mut *tx, booking_id).await? {
-        Some(booking) if is_unpaid(&booking) => booking,
+        Some(booking) if booking.is_unpaid() => booking,
         _ => return Ok(()),
     };
-    release::undo_sale(&mut tx, &booking, app.clock.now()).await?;
+    release::undo_sale(&mut tx, &booking, Reason::CaptureRefused, returned).await?;
     tx.commit().await?;
     tracing::warn!(%booking_id, "the capture was refused: booking cancelled, seats free again");
     Ok(release::tell(app, &booking, Reason::CaptureRefused).await?)

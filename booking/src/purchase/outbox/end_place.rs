@@ -12,7 +12,9 @@ use crate::app::App;
 pub(super) async fn end_place(app: &App, drop_id: &str, place: &str) -> anyhow::Result<()> {
     let drop = DropId::parse(drop_id).context("a drop's id")?;
     let place = Place::parse(place).context("a place")?;
-    match app.line.end_place(&drop, place, EndReason::Finished).await {
+    let ended = app.line.end_place(&drop, place, EndReason::Finished).await;
+    shared::crash::point("place.ended");
+    match ended {
         Err(LineError::Restoring) if has_ended(&app.pool, drop_id).await? => Ok(()),
         ended => Ok(ended?),
     }

@@ -95,3 +95,39 @@ fn every_state_refuses_what_does_not_fit() {
     assert_eq!(authorised().refund(None), Err(Refusal::NothingToRefund));
     assert_eq!(authorised().capture(Some(5_001)), Err(Refusal::MoreThanAuthorised { amount: 5_001, most: 5_000 }));
 }
+
+#[test]
+fn a_bank_may_approve_of_the_payer_and_not_of_the_payment() {
+    for (card, decline_code) in [
+        ("pm_card_threeDSecureRequiredChargeDeclined", "generic_decline"),
+        ("pm_card_authenticationRequiredChargeDeclinedInsufficientFunds", "insufficient_funds"),
+    ] {
+        let asked = intent().confirm(with(card)).expect("allowed").intent;
+        assert_eq!(asked.status, Status::RequiresAction);
+        let step = asked.challenged(true, "ch_1".to_owned()).expect("allowed");
+        assert_eq!(step.declined.and_then(|decline| decline.decline_code), Some(decline_code));
+        assert_eq!((step.intent.status, step.intent.charge), (Status::RequiresPaymentMethod, None));
+        let failed = asked.challenged(false, "ch_1".to_owned()).expect("allowed");
+        assert_eq!(failed.declined.map(|decline| decline.code), Some("payment_intent_authentication_failure"));
+    }
+}
+
+#[test]
+fn a_bank_may_say_no_when_the_money_is_to_be_taken() {
+    let authorised = intent().confirm(with("pm_onsale_captureDeclined")).expect("allowed").intent;
+    assert_eq!(authorised.status, Status::RequiresCapture);
+    let step = authorised.capture(None).expect("allowed");
+    assert_eq!(step.declined.map(|decline| decline.code), Some("card_declined"));
+    assert_eq!((step.intent.status, step.intent.received), (Status::RequiresPaymentMethod, 0));
+    assert_eq!(authorised.cancel(None, Timestamp::UNIX_EPOCH).expect("allowed").intent.status, Status::Canceled);
+}
+
+#[test]
+fn a_method_may_take_the_money_at_once_whatever_the_shop_asked() {
+    let step = intent().confirm(with("pm_onsale_capturesAtOnce")).expect("allowed");
+    assert_eq!(
+        (step.intent.status, step.intent.received, step.event),
+        (Status::Succeeded, 5_000, "payment_intent.succeeded")
+    );
+    assert_eq!(step.intent.refund(None).expect("allowed").1, 5_000);
+}

@@ -7,7 +7,9 @@ use axum::{
 
 use crate::sandbox::{
     auth::Caller,
+    book::Book,
     error::ApiError,
+    faults::Call,
     form::Form,
     provider::{Provider, Reply},
 };
@@ -23,10 +25,12 @@ pub(super) async fn fetch(
     let client_secret = form.take("client_secret");
     let expand_charge = form.take_expand("latest_charge");
     form.done()?;
-    let book = provider.book();
-    let intent = book
-        .intent(&id)
-        .filter(|intent| caller == Caller::Shop || client_secret.as_deref() == Some(intent.client_secret.as_str()));
-    let intent = intent.ok_or_else(|| ApiError::no_such("payment_intent", &id))?;
-    Ok(Reply::ok(&intent.view(expand_charge)))
+    let look = |book: &Book| {
+        let intent = book
+            .intent(&id)
+            .filter(|intent| caller == Caller::Shop || client_secret.as_deref() == Some(intent.client_secret.as_str()));
+        let intent = intent.ok_or_else(|| ApiError::no_such("payment_intent", &id))?;
+        Ok(intent.view(expand_charge))
+    };
+    provider.read(Call::Fetch, look).await
 }

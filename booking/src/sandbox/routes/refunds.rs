@@ -8,7 +8,9 @@ use serde_json::json;
 
 use crate::sandbox::{
     auth::Caller,
+    book::Book,
     error::ApiError,
+    faults::Call,
     form::Form,
     provider::{Provider, Reply},
 };
@@ -24,6 +26,9 @@ pub(super) async fn refunds(
     let intent = form.take("payment_intent").ok_or_else(|| ApiError::missing("payment_intent"))?;
     form.take("limit");
     form.done()?;
-    let data = provider.book().refunds_of(&intent);
-    Ok(Reply::ok(&json!({ "object": "list", "url": "/v1/refunds", "has_more": false, "data": data })))
+    let look = |book: &Book| {
+        let data = book.refunds_of(&intent);
+        Ok(json!({ "object": "list", "url": "/v1/refunds", "has_more": false, "data": data }))
+    };
+    provider.read(Call::List, look).await
 }

@@ -19,5 +19,5 @@ for i = last_to_free + 1, #ARGV do
     changed = changed + 1
   end
 end
-for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+for i = 1, 5 do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
 return changed

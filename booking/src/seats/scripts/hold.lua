@@ -1,29 +1,19 @@
--- Purpose: hold the first block whose seats are all free (or the owner's own already), all or none.
+-- Purpose: hold seats that a fan has named, all or none.
 -- KEYS: see sweep.lua
--- ARGV[1] owner, ARGV[2] lease in ms, ARGV[3] number of blocks, then for each block: its length, its ordinals
--- Returns: {'missing'} without a projection; {'held', index of the block from 0};
---          {'taken', the first block's taken ordinals...}
+-- ARGV[1] owner, ARGV[2] lease in ms, ARGV[3] and ARGV[4] ms on booking's clock: seats that came back after both are
+-- the line's and not this fan's; ARGV[5...] ordinals
+-- Returns: {'missing'} without a projection; {'held'}; {'taken', the taken ordinals...}
 if redis.call('EXISTS', KEYS[1]) == 0 then return {'missing'} end
 
 local owner, lease_ms = ARGV[1], tonumber(ARGV[2])
-local refusal = {'taken'}
-local at = 4
-for block = 0, tonumber(ARGV[3]) - 1 do
-  local length = tonumber(ARGV[at])
-  local refused = false
-  for i = at + 1, at + length do
-    if redis.call('GETBIT', KEYS[2], ARGV[i]) == 1 and marked(ARGV[i]) ~= owner then
-      refused = true
-      if block == 0 then table.insert(refusal, ARGV[i]) else break end
-    end
+local returned_ms = math.max(tonumber(ARGV[3]), tonumber(ARGV[4]))
+local answer = {'taken'}
+for i = 5, #ARGV do
+  local returned = redis.call('ZSCORE', KEYS[5], ARGV[i])
+  if is_anothers(ARGV[i], owner) or (returned and tonumber(returned) > returned_ms) then
+    table.insert(answer, ARGV[i])
   end
-  if not refused then
-    for i = at + 1, at + length do
-      -- an own seat keeps its deadline: a repeated request must not shorten what the booking has
-      if redis.call('GETBIT', KEYS[2], ARGV[i]) == 0 then take(ARGV[i], owner, now_ms + lease_ms) end
-    end
-    return {'held', tostring(block)}
-  end
-  at = at + length + 1
 end
-return refusal
+if #answer > 1 then return answer end
+for i = 5, #ARGV do hold(ARGV[i], owner, lease_ms) end
+return {'held'}

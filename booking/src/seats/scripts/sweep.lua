@@ -1,5 +1,5 @@
 -- Common head of the scripts below, put before each of them when they are built.
--- KEYS[1] epoch, KEYS[2] taken, KEYS[3] owners, KEYS[4] deadlines: see holds/keys.rs.
+-- KEYS[1] epoch, KEYS[2] taken, KEYS[3] owners, KEYS[4] deadlines, KEYS[5] returned: see holds/keys.rs.
 local time = redis.call('TIME') -- read once: it moves inside a script on Redis 7.0
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -12,6 +12,7 @@ end
 -- deadline_ms 0: for good
 local function take(ordinal, owner, deadline_ms)
   redis.call('SETBIT', KEYS[2], ordinal, 1)
+  redis.call('ZREM', KEYS[5], ordinal)
   redis.call('HSET', KEYS[3], ordinal, owner .. ' ' .. string.format('%.0f', now_ms))
   if deadline_ms > 0 then
     redis.call('ZADD', KEYS[4], deadline_ms, ordinal)
@@ -26,6 +27,16 @@ local function marked(ordinal)
   if not mark then return '', 0 end
   local owner, at = string.match(mark, '^(%S+) (%d+)$')
   return owner, tonumber(at)
+end
+
+-- Held or sold, and not by this owner.
+local function is_anothers(ordinal, owner)
+  return redis.call('GETBIT', KEYS[2], ordinal) == 1 and marked(ordinal) ~= owner
+end
+
+-- An own seat keeps its deadline: a repeated request must not shorten what the booking has.
+local function hold(ordinal, owner, lease_ms)
+  if redis.call('GETBIT', KEYS[2], ordinal) == 0 then take(ordinal, owner, now_ms + lease_ms) end
 end
 
 -- at most 256 a call: what is left is swept by the next one

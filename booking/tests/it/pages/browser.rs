@@ -45,6 +45,22 @@ impl<'a> Browser<'a> {
         browser
     }
 
+    /// Keeps the cookies that came with a page; an empty one is forgotten.
+    pub(super) fn keep(&mut self, page: &Page) {
+        for cookie in page.headers.get_all("set-cookie") {
+            let pair = cookie.to_str().expect("text").split(';').next().unwrap_or_default();
+            let (name, value) = pair.split_once('=').expect("a cookie");
+            self.cookies.retain(|(own, _)| own != name);
+            if !value.is_empty() {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+
+    pub(super) fn has_cookie(&self, name: &str) -> bool {
+        self.cookies.iter().any(|(own, _)| own == name)
+    }
+
     pub(super) fn sign_out(&mut self) {
         self.cookies.retain(|(name, _)| name != presented::SESSION_COOKIE);
     }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Nobody settles but the fan's own requests: no webhook is believed and no background job takes a step.
-async fn alone() -> Fixture {
+pub(super) async fn alone() -> Fixture {
     alone_with(json!({})).await
 }
 
@@ -22,14 +22,14 @@ async fn alone_with(limits: Value) -> Fixture {
 }
 
 /// Holds two seats; the path of the checkout.
-async fn held(fan: &Browser<'_>, sale: &Sale) -> String {
+pub(super) async fn held(fan: &Browser<'_>, sale: &Sale) -> String {
     let path = format!("/e/{}/seats", sale.event_id);
     let key = fan.get(&path).await.field("key");
     let wish = fields(&[("key", &key), ("seats", "A-1"), ("seats", "A-2")]);
     fan.post(&path, &wish).await.location()
 }
 
-async fn pay(fan: &Browser<'_>, path: &str, card: &str) -> Page {
+pub(super) async fn pay(fan: &Browser<'_>, path: &str, card: &str) -> Page {
     fan.post(path, &fields(&[("do", "pay"), ("card", card)])).await
 }
 
@@ -134,7 +134,7 @@ async fn a_checkout_is_its_owners_alone() {
     let path = held(&fan, &sale).await;
     let stranger = Browser::signed_in(&fixture).await;
     assert_eq!(stranger.get(&path).await.status, 404);
-    for act in ["pay", "check", "cancel", "prepare"] {
+    for act in ["pay", "check", "cancel", "prepare", "extend"] {
         assert_eq!(stranger.post(&path, &fields(&[("do", act), ("card", "approves")])).await.status, 404, "{act}");
     }
     assert_eq!(fan.get("/checkout/nonsense").await.status, 404);

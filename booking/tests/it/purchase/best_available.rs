@@ -1,5 +1,12 @@
 //! Seats we choose.
 
+mod crowd;
+pub(crate) mod hall;
+mod last_look;
+mod pools;
+mod returned;
+mod units;
+
 use super::*;
 
 #[tokio::test]
@@ -38,4 +45,35 @@ async fn general_admission_needs_no_layout() {
         .unwrap();
     let buyer = buyer(&fixture, &sale).await;
     assert_eq!(checkout(&fixture, &buyer, &best(&sale, 4)).await.seats().len(), 4);
+}
+
+#[tokio::test]
+async fn no_ticket_costs_more_than_the_ceiling() {
+    let fixture = still().await;
+    let sale = hall::on_sale(&fixture, &["....".to_owned(), "....".to_owned()]).await;
+    let (one, two, three) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let wish = |quantity: i64, most: i64| json!({ "event_id": sale.event_id, "best_available": { "quantity": quantity, "max_price": most } });
+    assert_eq!(checkout(&fixture, &one, &wish(1, hall::FAR_PRICE - 1)).await.told(), (409, "sold-out"));
+    assert_eq!(checkout(&fixture, &one, &wish(2, hall::NEAR_PRICE)).await.seats(), ["1-3", "1-4"]);
+    let far = checkout(&fixture, &two, &wish(4, hall::FAR_PRICE)).await;
+    assert_eq!(far.seats(), ["2-1", "2-2", "2-3", "2-4"]);
+    assert_eq!(checkout(&fixture, &three, &wish(1, hall::FAR_PRICE)).await.told(), (409, "sold-out"));
+}
+
+/// The chooser's prices may be a minute old; the transaction's are not.
+#[tokio::test]
+async fn a_price_that_rises_meanwhile_stays_below_the_ceiling_or_is_not_paid() {
+    let fixture = still().await;
+    let sale = hall::on_sale(&fixture, &["....".to_owned(), "....".to_owned()]).await;
+    let (one, two) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let wish = json!({ "event_id": sale.event_id, "best_available": { "quantity": 1, "max_price": hall::NEAR_PRICE } });
+    assert_eq!(checkout(&fixture, &one, &wish).await.seats(), ["1-4"]);
+    sqlx::query("UPDATE tickets SET price = price + 1 WHERE event_id = $1 AND tier = 'near'")
+        .bind(sale.event_id)
+        .execute(&fixture.world.pool)
+        .await
+        .unwrap();
+    let got = checkout(&fixture, &two, &wish).await;
+    assert_eq!(got.status, 201, "{got:?}");
+    assert!(got.seats()[0].starts_with("2-"), "{got:?}");
 }

@@ -1,6 +1,6 @@
 //! Each guard alone: the others are tricked out of the way, and the one left must hold.
 
-use booking::purchase::sell::{Sold, sell};
+use booking::purchase::sell::Sold;
 
 use super::*;
 
@@ -90,7 +90,7 @@ async fn a_booking_is_sold_once_however_many_decide() {
     let buyer = buyer(&fixture, &sale).await;
     let id = booked(&fixture, &buyer, &sale, &["A-1", "A-2"]).await.booking_id();
     let intent = intent_id(&fixture, id).await;
-    let deciding = (0..8).map(|_| sell(&fixture.world.pool, id, &intent, fixture.clock.now()));
+    let deciding = (0..8).map(|_| fixture.app.counter.sell(id, &intent, fixture.clock.now()));
     let decided = futures_util::future::join_all(deciding).await;
     let now = decided.iter().filter(|sold| matches!(sold, Ok(Sold::Now { .. }))).count();
     let before = decided.iter().filter(|sold| matches!(sold, Ok(Sold::Before))).count();

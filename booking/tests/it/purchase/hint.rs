@@ -5,13 +5,18 @@ use redis::AsyncCommands as _;
 
 use super::*;
 
+/// Waits for Redis for as long as a busy machine takes: what it says is what is tested.
+async fn patient() -> Fixture {
+    still_with(json!({ "hold_timeout_ms": 10_000 })).await
+}
+
 fn key(fixture: &Fixture, sale: &Sale, name: &str) -> String {
     format!("{}:{{{}}}:seats:{name}", fixture.world.redis.prefix(), sale.event_id)
 }
 
 #[tokio::test]
 async fn losers_are_told_by_redis_alone() {
-    let fixture = still().await;
+    let fixture = patient().await;
     let sale = fixture.on_sale(1, 4).await;
     let (one, two) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
     projection::do_once(&fixture.app).await.unwrap();
@@ -29,7 +34,7 @@ async fn losers_are_told_by_redis_alone() {
 
 #[tokio::test]
 async fn a_flushed_projection_is_rebuilt() {
-    let fixture = still().await;
+    let fixture = patient().await;
     let sale = fixture.on_sale(1, 4).await;
     let (one, two, three) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
     booked(&fixture, &one, &sale, &["A-1"]).await;
@@ -46,7 +51,7 @@ async fn a_flushed_projection_is_rebuilt() {
 
 #[tokio::test]
 async fn a_wrong_mark_is_corrected() {
-    let fixture = still().await;
+    let fixture = patient().await;
     let sale = fixture.on_sale(1, 4).await;
     let (one, two) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
     booked(&fixture, &one, &sale, &["A-1"]).await;

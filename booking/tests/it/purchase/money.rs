@@ -6,7 +6,7 @@ use super::provider::{Fault, Provider};
 use super::*;
 use crate::fixture::WEBHOOK_SECRET;
 
-async fn webhook(fixture: &Fixture, event_id: &str, kind: &str, intent_id: &str) -> u16 {
+pub(super) async fn webhook(fixture: &Fixture, event_id: &str, kind: &str, intent_id: &str) -> u16 {
     let body =
         json!({ "id": event_id, "type": kind, "data": { "object": { "id": intent_id, "status": "succeeded" } } });
     let body = body.to_string();
@@ -297,8 +297,7 @@ async fn a_refund_that_failed_is_tried_again() {
     let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
     assert_eq!(confirm(&fixture, &buyer.fan, id, Some("pm_card_visa")).await.status, 200);
     drain_outbox(&fixture).await;
-    let job = Job::Void { intent_id: intent_id(&fixture, id).await };
-    outbox::enqueue(&fixture.world.pool, &job, fixture.clock.now()).await.unwrap();
+    booking::purchase::refund::here(&fixture.app, id).await.unwrap();
     provider.spoil("/refunds", Fault::Answers(json!({ "id": "re_1", "amount": 1_000, "status": "failed" })));
     drain_outbox(&fixture).await;
     assert_eq!(open_jobs(&fixture).await, 1, "the money is still ours");

@@ -13,7 +13,7 @@ async fn a_fan_buys_two_seats() {
     assert_eq!(booking.status, 201);
     let mut keys: Vec<&str> = booking.body.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    assert_eq!(keys, ["booking_id", "expires_at", "payment", "status", "tickets", "total"]);
+    assert_eq!(keys, ["booking_id", "expires_at", "fees", "payment", "status", "tickets", "total"]);
     assert_eq!(booking.body["status"], "pending");
     assert_eq!(booking.body["total"], json!({ "amount": 2_000, "currency": "USD" }));
     assert_eq!(booking.seats(), ["A-1", "A-2"]);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
@@ -16,6 +16,12 @@ use super::*;
 pub(crate) enum Fault {
     /// 500, once, and again for whoever comes with the same idempotency key: as the provider does it.
     Fails,
+    /// Carried out, and 500 all the same: once, and again for whoever comes with the same idempotency key.
+    FailsAfter,
+    /// Carried out, but the connection breaks before the answer is there; once.
+    BreaksAfter,
+    /// 429, once: not carried out.
+    TooMany,
     /// This, once.
     Answers(Value),
     /// Nothing until the provider heals; then the request is carried out.
@@ -73,6 +79,11 @@ impl Provider {
         self.line.healthy.send_replace(true);
     }
 
+    /// How often the outcome of this intent was asked for.
+    pub(super) fn times_asked(&self, intent_id: &str) -> usize {
+        self.line.book().paths.iter().filter(|path| path.ends_with(intent_id)).count()
+    }
+
     /// Waits until a request has come whose path ends so.
     pub(super) async fn asked(&self, path_end: &str) {
         let deadline = tokio::time::Instant::now() + seconds(20);
@@ -106,7 +117,7 @@ impl Line {
             return Some(Fault::Hangs);
         }
         let (_, fault) = book.faults.swap_remove(position);
-        if matches!(fault, Fault::Fails) {
+        if matches!(fault, Fault::Fails | Fault::FailsAfter) {
             book.failed_keys.extend(key.map(str::to_owned));
         }
         Some(fault)
@@ -121,18 +132,29 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
-    match line.fault(uri.path(), key.as_deref()) {
+    let fault = line.fault(uri.path(), key.as_deref());
+    match fault {
         Some(Fault::Fails) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Some(Fault::TooMany) => return StatusCode::TOO_MANY_REQUESTS.into_response(),
         Some(Fault::Answers(body)) => return axum::Json(body).into_response(),
         Some(Fault::Hangs) => {
             let mut healthy = line.healthy.subscribe();
             healthy.wait_for(|healthy| *healthy).await.expect("the line lives");
         }
-        None => {}
+        Some(Fault::FailsAfter | Fault::BreaksAfter) | None => {}
     }
     headers.remove("host");
     let request = line.http.request(method, format!("{}{uri}", line.sandbox_url)).headers(headers).body(body);
     let answer = request.send().await.expect("the sandbox answers");
     let (status, body) = (answer.status(), answer.bytes().await.expect("a body"));
+    match fault {
+        Some(Fault::FailsAfter) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Some(Fault::BreaksAfter) => {
+            let torn = std::io::Error::other("the connection breaks");
+            let torn = futures_util::stream::once(async { Err::<Bytes, _>(torn) });
+            return Response::new(Body::from_stream(torn));
+        }
+        _ => {}
+    }
     (status, body).into_response()
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use booking::sandbox::{self, Settings};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{clock::Clock, lifecycle::Lifecycle};
 
 use crate::fixture;
@@ -18,28 +18,41 @@ pub(crate) struct Bank {
     pub(crate) ledger: PathBuf,
     lifecycle: Lifecycle,
     folder: tempfile::TempDir,
-    webhook_url: Option<String>,
-    public_url: Option<String>,
+    options: Options,
+}
+
+/// What most tests leave out.
+#[derive(Clone)]
+pub(crate) struct Options {
+    /// Where events go.
+    pub(crate) webhook_url: Option<String>,
+    /// The origin of the bank's page, for whoever pays.
+    pub(crate) public_url: Option<String>,
+    pub(crate) faults: Option<PathBuf>,
+    pub(crate) clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { webhook_url: None, public_url: None, faults: None, clock: Clock::system() }
+    }
 }
 
 impl Bank {
     pub(crate) async fn start() -> Self {
-        Self::telling(None).await
+        Self::with(Options::default())
     }
 
     /// Sends its events to `webhook_url`.
     pub(crate) async fn telling(webhook_url: Option<String>) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self::over(folder, webhook_url, None)
+        Self::with(Options { webhook_url, ..Options::default() })
     }
 
-    /// Its page stands on this origin, for whoever pays.
-    pub(crate) async fn seen_at(public_url: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self::over(folder, None, Some(public_url.to_owned()))
+    pub(crate) fn with(options: Options) -> Self {
+        Self::over(tempfile::tempdir().expect("a folder"), options)
     }
 
-    fn over(folder: tempfile::TempDir, webhook_url: Option<String>, public_url: Option<String>) -> Self {
+    fn over(folder: tempfile::TempDir, options: Options) -> Self {
         let lifecycle = Lifecycle::new();
         let ledger = folder.path().join("ledger.jsonl");
         let settings = Settings {
@@ -47,11 +60,13 @@ impl Bank {
             secret_key: SECRET_KEY.into(),
             publishable_key: PUBLISHABLE_KEY.to_owned(),
             webhook_secret: WEBHOOK_SECRET.into(),
-            webhook_url: webhook_url.clone(),
-            public_url: public_url.clone(),
+            webhook_url: options.webhook_url.clone(),
+            public_url: options.public_url.clone(),
+            faults: options.faults.clone(),
         };
         let site = shared::testing::site(vec![booking::assets()]);
-        let router = sandbox::build(settings, &site, Clock::system(), lifecycle.clone()).expect("starts").together();
+        let router =
+            sandbox::build(settings, &site, options.clock.clone(), lifecycle.clone()).expect("starts").together();
         let listener = fixture::listen();
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         fixture::serve(listener, router, &lifecycle);
@@ -60,7 +75,7 @@ impl Bank {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client");
-        Self { url, http, ledger, lifecycle, folder, webhook_url, public_url }
+        Self { url, http, ledger, lifecycle, folder, options }
     }
 
     /// Stops, lets `meanwhile` at the ledger, and starts again.
@@ -69,7 +84,7 @@ impl Bank {
         drop(self.http);
         self.lifecycle.wait(Duration::from_secs(5)).await.expect("stops well");
         meanwhile(&self.ledger);
-        Self::over(self.folder, self.webhook_url, self.public_url)
+        Self::over(self.folder, self.options)
     }
 
     pub(crate) async fn send(&self, path: &str, form: &[(&str, &str)], key: Option<&str>) -> reqwest::Response {
@@ -78,6 +93,21 @@ impl Bank {
             request = request.header("Idempotency-Key", key);
         }
         request.send().await.expect("the sandbox answers")
+    }
+
+    /// From now on these rules, and no others, spoil what it does.
+    pub(crate) async fn faults(&self, rules: Value) {
+        let request = self.http.post(format!("{}/sandbox/faults", self.url)).bearer_auth(SECRET_KEY);
+        let answer = request.json(&json!({ "rules": rules })).send().await.expect("the sandbox answers");
+        assert_eq!(answer.status(), 200, "{:?}", answer.text().await);
+    }
+
+    /// Ends the faults; answers how often each rule fired.
+    pub(crate) async fn healed(&self) -> Vec<u64> {
+        let request = self.http.delete(format!("{}/sandbox/faults", self.url)).bearer_auth(SECRET_KEY);
+        let script: Value = request.send().await.expect("the sandbox answers").json().await.expect("JSON");
+        let rules = script["rules"].as_array().expect("rules").iter();
+        rules.map(|rule| rule["fired"].as_u64().expect("a count")).collect()
     }
 
     pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)], key: Option<&str>) -> (u16, Value) {

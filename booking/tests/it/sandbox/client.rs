@@ -66,7 +66,13 @@ impl Drop for BadLine {
 }
 
 fn new_intent() -> NewIntent {
-    NewIntent { amount: PRICE, currency: "USD".to_owned(), booking_id: Uuid::now_v7(), attempt_id: Uuid::now_v7() }
+    NewIntent {
+        amount: PRICE,
+        currency: "USD".to_owned(),
+        booking_id: Uuid::now_v7(),
+        attempt_id: Uuid::now_v7(),
+        origin: "http://shop.test".to_owned(),
+    }
 }
 
 #[tokio::test]

@@ -56,6 +56,7 @@ async fn damage_in_the_middle_is_not_passed_over() {
         webhook_secret: "whsec".into(),
         webhook_url: None,
         public_url: None,
+        faults: None,
     };
     let refused = sandbox::build(settings, &site(), Clock::system(), Lifecycle::new()).expect_err("refuses to start");
     assert!(format!("{refused:#}").contains("line 1 cannot be read"), "{refused:#}");
@@ -71,6 +72,7 @@ async fn two_processes_do_not_share_a_ledger() {
         webhook_secret: "whsec".into(),
         webhook_url: None,
         public_url: None,
+        faults: None,
     };
     let refused = sandbox::build(settings, &site(), Clock::system(), Lifecycle::new()).expect_err("refuses to start");
     assert!(format!("{refused:#}").contains("another process uses it"), "{refused:#}");

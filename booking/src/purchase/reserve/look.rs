@@ -1,0 +1,158 @@
+//! What the decision needs: locks first, then a look behind them.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{FromRow, PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::{Wanted, Wish};
+
+/// What stands in the way of a wish, whatever the seats.
+#[derive(Clone, Debug, Default, FromRow)]
+pub(super) struct Facts {
+    /// The account's idempotency key was used.
+    pub(super) key_in_use: bool,
+    /// Whom the place is bound to.
+    pub(super) owner: Option<Uuid>,
+    /// The place has bought.
+    pub(super) used_up: bool,
+    /// Admission's word: the place was given up.
+    pub(super) has_left: bool,
+    /// The account's other live place in the drop …
+    pub(super) other: Option<String>,
+    /// … which is over and has no open booking: it makes room.
+    pub(super) other_is_stale: bool,
+    /// The place's open booking.
+    pub(super) open: Option<Uuid>,
+    /// Tickets the account holds or owns in the drop.
+    pub(super) quantity: i32,
+}
+
+/// A ticket as it stands behind the locks.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    pub(super) ordinal: u32,
+    /// Minor units.
+    pub(super) price: i64,
+    /// Available, without a live claim.
+    pub(super) free: bool,
+    /// Nobody else can take it before this transaction ends.
+    pub(super) locked: bool,
+    /// When it came back, if others waited for it.
+    pub(super) returned_at: Option<Timestamp>,
+}
+
+/// Locks places (those that were redeemed before), then tickets by id. Tickets that are gone already are left alone:
+/// of many who want a sold seat, nobody waits for anybody.
+pub(super) async fn lock(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<HashSet<i64>> {
+    let (mut exactly, mut first_of) = (Vec::new(), Vec::new());
+    for wish in wishes {
+        let some = if matches!(wish.wanted, Wanted::Exactly(_)) { &mut exactly } else { &mut first_of };
+        some.extend(wish.tickets());
+    }
+    // the count is known only when every place is locked, and no ticket is locked before it is known
+    let waited: Vec<i64> = sqlx::query_scalar(
+        "WITH places AS MATERIALIZED (
+             SELECT FROM redemptions r JOIN unnest($1::text[], $2::text[]) AS w (drop_id, place) USING (drop_id, place)
+             ORDER BY r.drop_id, r.place FOR UPDATE OF r)
+         SELECT ticket_id FROM tickets t
+         WHERE (SELECT count(*) FROM places) >= 0 AND ticket_id = ANY($3) AND status = 'available'
+           AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')) IS NULL
+         ORDER BY ticket_id FOR UPDATE OF t",
+    )
+    .bind(drop_ids(wishes))
+    .bind(places(wishes))
+    .bind(exactly)
+    .fetch_all(&mut *db)
+    .await?;
+    let mut locked = HashSet::from_iter(waited);
+    if !first_of.is_empty() {
+        locked.extend(lock_free(db, &first_of).await?);
+    }
+    Ok(locked)
+}
+
+/// Those that nobody else is deciding about: nobody waits.
+async fn lock_free(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<Vec<i64>> {
+    sqlx::query_scalar(
+        "SELECT ticket_id FROM tickets t
+         WHERE ticket_id = ANY($1) AND status = 'available'
+           AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')) IS NULL
+         ORDER BY ticket_id FOR UPDATE OF t SKIP LOCKED",
+    )
+    .bind(ticket_ids)
+    .fetch_all(db)
+    .await
+}
+
+/// In the order of the wishes. Subqueries of at most one row each: looked up by index, whatever the planner knows of
+/// the tables' sizes.
+pub(super) async fn facts(db: impl PgExecutor<'_>, wishes: &[Wish]) -> sqlx::Result<Vec<Facts>> {
+    sqlx::query_as(
+        "SELECT (SELECT true FROM idempotency i WHERE i.user_id = w.user_id AND i.key = w.key) IS NOT NULL AS key_in_use,
+                r.user_id AS owner,
+                r.ended_at IS NOT NULL AS used_up,
+                (SELECT true FROM ended_places e WHERE e.drop_id = w.drop_id AND e.place = w.place) IS NOT NULL AS has_left,
+                o.place AS other,
+                COALESCE(o.is_stale, false) AS other_is_stale,
+                (SELECT booking_id FROM bookings b
+                 WHERE b.drop_id = w.drop_id AND b.place = w.place AND b.status = 'pending') AS open,
+                COALESCE((SELECT quantity FROM fan_limits l
+                          WHERE l.drop_id = w.drop_id AND l.user_id = w.user_id), 0) AS quantity
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+                  WITH ORDINALITY AS w (user_id, key, drop_id, place, now, position)
+              LEFT JOIN LATERAL (SELECT user_id, ended_at FROM redemptions r
+                                 WHERE r.drop_id = w.drop_id AND r.place = w.place LIMIT 1) r ON true
+              LEFT JOIN LATERAL (
+                  SELECT o.place,
+                         (o.expires_at <= w.now
+                          OR (SELECT true FROM ended_places e WHERE e.drop_id = o.drop_id AND e.place = o.place) IS NOT NULL)
+                         AND (SELECT true FROM bookings b WHERE b.drop_id = o.drop_id AND b.place = o.place
+                                                            AND b.status = 'pending') IS NULL AS is_stale
+                  FROM redemptions o
+                  WHERE o.drop_id = w.drop_id AND o.user_id = w.user_id AND o.ended_at IS NULL AND o.place <> w.place
+                  LIMIT 1) o ON true
+         ORDER BY position",
+    )
+    .bind(wishes.iter().map(|wish| wish.draft.user_id).collect::<Vec<_>>())
+    .bind(wishes.iter().map(|wish| wish.draft.key.as_str()).collect::<Vec<_>>())
+    .bind(drop_ids(wishes))
+    .bind(places(wishes))
+    .bind(wishes.iter().map(|wish| wish.draft.now.to_sqlx()).collect::<Vec<_>>())
+    .fetch_all(db)
+    .await
+}
+
+pub(super) async fn seats(
+    db: impl PgExecutor<'_>,
+    wishes: &[Wish],
+    locked: &HashSet<i64>,
+) -> sqlx::Result<HashMap<i64, Seat>> {
+    let ticket_ids: Vec<i64> = wishes.iter().flat_map(Wish::tickets).collect();
+    let rows: Vec<(i64, i32, i64, bool, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
+        "SELECT ticket_id, ordinal, price,
+                status = 'available' AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id
+                                                                      AND c.state IN ('held', 'sold')) IS NULL,
+                returned_at
+         FROM tickets t WHERE ticket_id = ANY($1)",
+    )
+    .bind(ticket_ids)
+    .fetch_all(db)
+    .await?;
+    let seat = |(ticket_id, ordinal, price, free, returned_at): (_, i32, _, _, Option<jiff_sqlx::Timestamp>)| {
+        let ordinal = u32::try_from(ordinal).unwrap_or_default(); // never negative
+        let returned_at = returned_at.map(jiff_sqlx::Timestamp::to_jiff);
+        (ticket_id, Seat { ordinal, price, free, locked: locked.contains(&ticket_id), returned_at })
+    };
+    Ok(rows.into_iter().map(seat).collect())
+}
+
+fn drop_ids(wishes: &[Wish]) -> Vec<&str> {
+    wishes.iter().map(|wish| wish.draft.sale.drop_id.as_str()).collect()
+}
+
+fn places(wishes: &[Wish]) -> Vec<&str> {
+    wishes.iter().map(|wish| wish.draft.place.as_str()).collect()
+}

@@ -1,0 +1,148 @@
+//! What the winners get, written in one statement and counted.
+
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{FromRow, PgTransaction};
+use uuid::Uuid;
+
+use super::decide::Win;
+use super::{Draft, Wish};
+use crate::purchase::counter::Failure;
+use crate::purchase::fees::Fee;
+
+/// Rows that were written of each kind.
+#[derive(Debug, PartialEq, Eq, FromRow)]
+struct Written {
+    redeemed: i64,
+    booked: i64,
+    claimed: i64,
+    limited: i64,
+    keyed: i64,
+}
+
+/// # Errors
+/// `Torn` when a booking would have got less than was decided.
+pub(super) async fn write(tx: &mut PgTransaction<'_>, wishes: &[Wish], wins: &[&Win]) -> Result<(), Failure> {
+    let mut winners: Vec<(&Draft, &Win)> =
+        wins.iter().filter_map(|win| Some((wishes.get(win.index)?.draft.as_ref(), *win))).collect();
+    // rows that others may be inserting, too, are inserted in one order by everybody
+    winners.sort_unstable_by_key(|(draft, _)| (draft.user_id, &draft.key));
+    end_stale(tx, &winners).await?;
+    let bookings = i64::try_from(winners.len()).map_err(anyhow::Error::from)?;
+    let tickets = winners.iter().map(|(_, win)| win.tickets.len()).sum::<usize>();
+    let whole = Written {
+        redeemed: bookings,
+        booked: bookings,
+        claimed: i64::try_from(tickets).map_err(anyhow::Error::from)?,
+        limited: bookings,
+        keyed: bookings,
+    };
+    let written = insert(tx, &winners).await?;
+    if written == whole { Ok(()) } else { Err(Failure::Torn) }
+}
+
+async fn insert(tx: &mut PgTransaction<'_>, winners: &[(&Draft, &Win)]) -> sqlx::Result<Written> {
+    // a ticket with a live claim is left out by the index claims_one_live_per_ticket, a used key by its primary key,
+    // a place that is somebody else's or over by the condition
+    let query = sqlx::query_as(
+        "WITH won AS MATERIALIZED (
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[], $7::text[],
+                                  $8::text[], $9::text[], $10::timestamptz[], $11::bigint[], $12::text[], $13::int[],
+                                  $14::int[], $15::timestamptz[], $16::timestamptz[])
+                 AS w (booking_id, attempt_id, event_id, user_id, key, fingerprint, drop_id, place, jti, token_ends,
+                       total, currency, quantity, maximum, now, hold_ends)),
+         redeemed AS (
+             INSERT INTO redemptions AS r (drop_id, place, user_id, jti, redeemed_at, expires_at)
+             SELECT drop_id, place, user_id, jti, now, token_ends FROM won
+             ON CONFLICT (drop_id, place) DO UPDATE SET expires_at = GREATEST(r.expires_at, EXCLUDED.expires_at)
+             WHERE r.user_id = EXCLUDED.user_id AND r.ended_at IS NULL RETURNING 1),
+         booked AS (
+             INSERT INTO bookings (booking_id, user_id, event_id, drop_id, place, total_amount, currency, quantity,
+                                   booking_date, expires_at)
+             SELECT booking_id, user_id, event_id, drop_id, place, total, currency, quantity, now, hold_ends FROM won
+             RETURNING 1),
+         claimed AS (
+             INSERT INTO claims (booking_id, ticket_id, created_at)
+             SELECT * FROM unnest($17::uuid[], $18::bigint[], $19::timestamptz[])
+             ON CONFLICT (ticket_id) WHERE state IN ('held', 'sold') DO NOTHING RETURNING 1),
+         limited AS (
+             INSERT INTO fan_limits (drop_id, user_id, quantity, maximum)
+             SELECT drop_id, user_id, quantity, maximum FROM won
+             ON CONFLICT (drop_id, user_id)
+             DO UPDATE SET quantity = fan_limits.quantity + EXCLUDED.quantity, maximum = EXCLUDED.maximum
+             RETURNING 1),
+         attempted AS (
+             INSERT INTO payment_attempts (attempt_id, booking_id, created_at)
+             SELECT attempt_id, booking_id, now FROM won),
+         charged AS (
+             INSERT INTO booking_fees (booking_id, position, label, amount)
+             SELECT * FROM unnest($20::uuid[], $21::int[], $22::text[], $23::bigint[])),
+         keyed AS (
+             INSERT INTO idempotency (user_id, key, fingerprint, booking_id, locked_at, created_at)
+             SELECT user_id, key, fingerprint, booking_id, now, now FROM won
+             ON CONFLICT (user_id, key) DO NOTHING RETURNING 1)
+         SELECT (SELECT count(*) FROM redeemed) AS redeemed, (SELECT count(*) FROM booked) AS booked,
+                (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM limited) AS limited,
+                (SELECT count(*) FROM keyed) AS keyed",
+    );
+    let claims = || winners.iter().flat_map(|(draft, win)| win.tickets.iter().map(move |ticket| (*draft, *ticket)));
+    let fees =
+        || winners.iter().flat_map(|(draft, win)| (0_i32..).zip(&win.fees).map(move |fee| (draft.booking_id, fee)));
+    let column = Column(winners);
+    query
+        .bind(column.of(|draft, _| draft.booking_id))
+        .bind(column.of(|_, _| Uuid::now_v7()))
+        .bind(column.of(|draft, _| draft.event_id))
+        .bind(column.of(|draft, _| draft.user_id))
+        .bind(column.of(|draft, _| draft.key.as_str()))
+        .bind(column.of(|draft, _| draft.fingerprint.as_slice()))
+        .bind(column.of(|draft, _| draft.sale.drop_id.as_str()))
+        .bind(column.of(|draft, _| draft.place.as_str()))
+        .bind(column.of(|draft, _| draft.jti.as_str()))
+        .bind(column.of(|draft, _| draft.admitted_until.to_sqlx()))
+        .bind(column.of(|_, win| win.total))
+        .bind(column.of(|draft, _| draft.sale.currency.as_str()))
+        .bind(column.of(|_, win| i32::try_from(win.tickets.len()).unwrap_or(i32::MAX)))
+        .bind(column.of(|draft, _| draft.sale.max_per_fan))
+        .bind(column.of(|draft, _| draft.now.to_sqlx()))
+        .bind(column.of(|draft, _| draft.expires_at.to_sqlx()))
+        .bind(claims().map(|(draft, _)| draft.booking_id).collect::<Vec<_>>())
+        .bind(claims().map(|(_, ticket)| ticket).collect::<Vec<_>>())
+        .bind(claims().map(|(draft, _)| draft.now.to_sqlx()).collect::<Vec<_>>())
+        .bind(fees().map(|(booking_id, _)| booking_id).collect::<Vec<_>>())
+        .bind(fees().map(|(_, (position, _))| position).collect::<Vec<_>>())
+        .bind(fees().map(|(_, (_, Fee { label, .. }))| label.as_str()).collect::<Vec<_>>())
+        .bind(fees().map(|(_, (_, Fee { amount, .. }))| *amount).collect::<Vec<_>>())
+        .fetch_one(&mut **tx)
+        .await
+}
+
+/// What is bound for one parameter: an element a winner.
+struct Column<'a>(&'a [(&'a Draft, &'a Win)]);
+
+impl<'a> Column<'a> {
+    fn of<T>(&self, value: impl Fn(&'a Draft, &'a Win) -> T) -> Vec<T> {
+        self.0.iter().map(|(draft, win)| value(draft, win)).collect()
+    }
+}
+
+/// Older places of winners that are over make room, unless one has got an open booking since the look.
+async fn end_stale(tx: &mut PgTransaction<'_>, winners: &[(&Draft, &Win)]) -> Result<(), Failure> {
+    let stale: Vec<(&Draft, &str)> =
+        winners.iter().filter_map(|(draft, win)| Some((*draft, win.ends.as_deref()?))).collect();
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let done = sqlx::query(
+        "UPDATE redemptions r SET ended_at = w.now
+         FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS w (drop_id, place, now)
+         WHERE r.drop_id = w.drop_id AND r.place = w.place AND r.ended_at IS NULL
+           AND (SELECT true FROM bookings b
+                WHERE b.drop_id = r.drop_id AND b.place = r.place AND b.status = 'pending') IS NULL",
+    )
+    .bind(stale.iter().map(|(draft, _)| draft.sale.drop_id.as_str()).collect::<Vec<_>>())
+    .bind(stale.iter().map(|(_, place)| *place).collect::<Vec<_>>())
+    .bind(stale.iter().map(|(draft, _)| draft.now.to_sqlx()).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    if done.rows_affected() == stale.len() as u64 { Ok(()) } else { Err(Failure::Torn) }
+}

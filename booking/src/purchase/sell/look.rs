@@ -1,0 +1,76 @@
+//! Locks, and what stands behind them.
+
+use std::collections::HashMap;
+
+use jiff_sqlx::ToSqlx as _;
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use super::Decision;
+use crate::error::Result;
+use crate::purchase::attempts::VOIDING;
+use crate::purchase::bookings::Booking;
+
+/// What a booking has.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Claimed by it and available: they can be sold.
+    pub(super) tickets: Vec<i64>,
+    /// Its intent is being given up at the provider, or was.
+    pub(super) given_up: bool,
+}
+
+/// Nobody else decides about them until the transaction ends.
+pub(super) async fn lock_bookings(
+    db: impl PgExecutor<'_>,
+    decisions: &[Decision],
+) -> sqlx::Result<HashMap<Uuid, Booking>> {
+    let bookings: Vec<Booking> =
+        sqlx::query_as("SELECT * FROM bookings WHERE booking_id = ANY($1) ORDER BY booking_id FOR UPDATE")
+            .bind(decisions.iter().map(|decision| decision.booking_id).collect::<Vec<_>>())
+            .fetch_all(db)
+            .await?;
+    Ok(bookings.into_iter().map(|booking| (booking.booking_id, booking)).collect())
+}
+
+/// Locks their places, then their tickets by id. A claim changes only under its booking's lock.
+pub(super) async fn lock_held(
+    db: impl PgExecutor<'_>,
+    pending: &[(&Decision, &Booking)],
+) -> Result<HashMap<Uuid, Held>> {
+    let voiding = pending.iter().map(|(decision, _)| {
+        let since = decision.now.saturating_sub(VOIDING).map_err(anyhow::Error::from)?;
+        Ok(since.to_sqlx())
+    });
+    // the count is known only when every place is locked, and no ticket is locked before it is known
+    let rows: Vec<(Uuid, i64, bool, bool)> = sqlx::query_as(
+        "WITH places AS MATERIALIZED (
+             SELECT FROM redemptions r JOIN unnest($1::text[], $2::text[]) AS w (drop_id, place) USING (drop_id, place)
+             ORDER BY r.drop_id, r.place FOR UPDATE OF r)
+         SELECT c.booking_id, t.ticket_id, t.status = 'available',
+                COALESCE((SELECT a.undone_at IS NOT NULL OR a.refunding_at IS NOT NULL
+                                 OR COALESCE(a.voiding_at > w.voiding, false)
+                          FROM payment_attempts a WHERE a.intent_id = w.intent_id), false)
+         FROM unnest($3::uuid[], $4::text[], $5::timestamptz[]) AS w (booking_id, intent_id, voiding)
+              JOIN claims c ON c.booking_id = w.booking_id AND c.state = 'held'
+              JOIN tickets t ON t.ticket_id = c.ticket_id
+         WHERE (SELECT count(*) FROM places) >= 0
+         ORDER BY t.ticket_id FOR UPDATE OF t",
+    )
+    .bind(pending.iter().map(|(_, booking)| booking.drop_id.as_str()).collect::<Vec<_>>())
+    .bind(pending.iter().map(|(_, booking)| booking.place.as_str()).collect::<Vec<_>>())
+    .bind(pending.iter().map(|(decision, _)| decision.booking_id).collect::<Vec<_>>())
+    .bind(pending.iter().map(|(decision, _)| decision.intent_id.as_str()).collect::<Vec<_>>())
+    .bind(voiding.collect::<Result<Vec<_>>>()?)
+    .fetch_all(db)
+    .await?;
+    let mut held: HashMap<Uuid, Held> = HashMap::new();
+    for (booking_id, ticket_id, is_available, given_up) in rows {
+        let held = held.entry(booking_id).or_default();
+        held.given_up |= given_up;
+        if is_available {
+            held.tickets.push(ticket_id);
+        }
+    }
+    Ok(held)
+}

@@ -1,0 +1,75 @@
+//! A write under an `Idempotency-Key` is done once, and whoever repeats it gets the first answer, byte for byte.
+//!
+//! For the writes of a fan who is signed in, where the key is the client's choice; checkout, which wants one, keeps
+//! its own record inside its transaction. What the server could not do (5xx), what comes too early (429) and what
+//! another request is doing (409 in-flight) is no answer and is not kept: the next try goes on.
+//! <https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header>
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{FromRequestParts as _, Request, State},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use http::{StatusCode, header, request::Parts};
+use shared::{encoding::sha256, problem::Problem};
+
+use crate::{
+    app::App,
+    error::Error,
+    extract::{Fan, IdempotencyKey},
+    purchase::idempotency::{self, Answer, Key, Next as Step},
+};
+
+/// Our own answers: documents of bookings, far below this.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
+    if !request.headers().contains_key("idempotency-key") {
+        return Ok(next.run(request).await);
+    }
+    let (mut parts, body) = request.into_parts();
+    let idempotency_key = IdempotencyKey::from_request_parts(&mut parts, &app).await?;
+    let fan = Fan::of(&app, &parts.headers).await?;
+    let body = read(body).await?;
+    let key = Key { user_id: fan.user_id, key: idempotency_key.as_str(), fingerprint: fingerprint(&parts, &body) };
+    match idempotency::begin(&app.pool, &key, app.clock.now()).await? {
+        Step::Replay(answer) => return again(answer),
+        // begun by a request that died: each of these writes bears being done again
+        Step::Start | Step::Resume(_) => {}
+    }
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    if is_final(response.status()) {
+        return keep(&app, &key, response).await;
+    }
+    idempotency::unlock(&app.pool, &key, app.clock.now()).await?;
+    Ok(response)
+}
+
+/// The limit in bytes and seconds stands around the body already.
+async fn read(body: Body) -> Result<Bytes, Problem> {
+    to_bytes(body, usize::MAX).await.map_err(|error| Error::Malformed(format!("the body: {error}")).into())
+}
+
+fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {
+    sha256(&[parts.method.as_str().as_bytes(), b" ", parts.uri.path().as_bytes(), b"\n", body])
+}
+
+fn is_final(status: StatusCode) -> bool {
+    !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS
+}
+
+async fn keep(app: &App, key: &Key<'_>, response: Response) -> Result<Response, Problem> {
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, ANSWER_BYTES_MAX).await.map_err(Problem::internal)?;
+    let body = String::from_utf8(bytes.to_vec()).map_err(Problem::internal)?;
+    let answer = Answer { status: parts.status.as_u16(), body };
+    let kept = idempotency::finish(&app.pool, key, answer).await?;
+    Ok(Response::from_parts(parts, Body::from(kept.body)))
+}
+
+fn again(answer: Answer) -> Result<Response, Problem> {
+    let status = StatusCode::from_u16(answer.status).map_err(Problem::internal)?;
+    let kind = if status.is_client_error() { "application/problem+json" } else { "application/json" };
+    Ok((status, [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], answer.body).into_response())
+}
