@@ -14,7 +14,7 @@ pub(crate) mod confirm;
 pub(crate) mod details;
 pub(crate) mod extend;
 pub(crate) mod layout;
-mod once;
+pub(crate) mod once;
 pub(crate) mod search;
 pub(crate) mod seats;
 pub(crate) mod seats_stream;

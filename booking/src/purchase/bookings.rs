@@ -141,8 +141,21 @@ impl TryFrom<String> for Phase {
     }
 }
 
+/// What a [`Booking`] is read from, by name: `*` would change its meaning under prepared statements when a migration
+/// adds a column, and Postgres refuses those.
+macro_rules! columns {
+    () => {
+        "booking_id, user_id, event_id, drop_id, place, total_amount, currency, quantity, status, phase, reason, \
+         expires_at, completed_at, captured_at, intent_id, extensions"
+    };
+}
+pub(crate) use columns;
+
 pub async fn find(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Option<Booking>> {
-    sqlx::query_as("SELECT * FROM bookings WHERE booking_id = $1").bind(booking_id).fetch_optional(db).await
+    sqlx::query_as(concat!("SELECT ", columns!(), " FROM bookings WHERE booking_id = $1"))
+        .bind(booking_id)
+        .fetch_optional(db)
+        .await
 }
 
 #[cfg(test)]
@@ -186,7 +199,7 @@ pub(crate) async fn find_own(
     booking_id: Uuid,
     user_id: Uuid,
 ) -> sqlx::Result<Option<Booking>> {
-    sqlx::query_as("SELECT * FROM bookings WHERE booking_id = $1 AND user_id = $2")
+    sqlx::query_as(concat!("SELECT ", columns!(), " FROM bookings WHERE booking_id = $1 AND user_id = $2"))
         .bind(booking_id)
         .bind(user_id)
         .fetch_optional(db)
@@ -195,7 +208,10 @@ pub(crate) async fn find_own(
 
 /// Nobody else decides about the booking until the transaction ends.
 pub(crate) async fn lock(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Option<Booking>> {
-    sqlx::query_as("SELECT * FROM bookings WHERE booking_id = $1 FOR UPDATE").bind(booking_id).fetch_optional(db).await
+    sqlx::query_as(concat!("SELECT ", columns!(), " FROM bookings WHERE booking_id = $1 FOR UPDATE"))
+        .bind(booking_id)
+        .fetch_optional(db)
+        .await
 }
 
 pub(crate) async fn open_of_place(db: impl PgExecutor<'_>, drop_id: &str, place: &str) -> sqlx::Result<Option<Uuid>> {
@@ -244,10 +260,14 @@ pub(crate) async fn begin_expiring(db: impl PgExecutor<'_>, now: Timestamp) -> s
 
 /// In no particular order, so that some that wait long do not hold up the others.
 pub(crate) async fn expiring(db: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Booking>> {
-    sqlx::query_as("SELECT * FROM bookings WHERE status = 'pending' AND phase = 'expiring' ORDER BY random() LIMIT $1")
-        .bind(limit)
-        .fetch_all(db)
-        .await
+    sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM bookings WHERE status = 'pending' AND phase = 'expiring' ORDER BY random() LIMIT $1"
+    ))
+    .bind(limit)
+    .fetch_all(db)
+    .await
 }
 
 /// Bookings made before `before` that still wait for a payment that has begun, in no particular order.

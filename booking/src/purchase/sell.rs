@@ -54,7 +54,8 @@ pub(crate) async fn sell(pool: &PgPool, decisions: &[Decision]) -> Batch<Sold> {
     let pending: Vec<(&Decision, &Booking)> = decisions
         .iter()
         .filter_map(|decision| Some((decision, bookings.get(&decision.booking_id)?)))
-        .filter(|(_, booking)| booking.status == Status::Pending)
+        // given up while the provider was asked: nothing is bought with it any more
+        .filter(|(_, booking)| booking.status == Status::Pending && !booking.is_given_up())
         .collect();
     let mut held = if pending.is_empty() { HashMap::new() } else { look::lock_held(&mut *tx, &pending).await? };
     let mut outcomes: HashMap<Uuid, Sold> = HashMap::new();

@@ -1,5 +1,6 @@
 //! Giving up intents at the provider before anything is freed, so that no fan pays for seats that are gone.
 
+use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use super::{attempts, bookings};
@@ -65,12 +66,27 @@ pub(crate) async fn ask(app: &App, intent_id: &str) -> std::result::Result<(), S
 /// Writes down that the intent is being given up, under its booking's lock, so that [`super::regain`] does not sell
 /// against it meanwhile. False when it has won: then it is not given up.
 pub(crate) async fn begin(app: &App, intent_id: &str) -> Result<bool> {
-    let Some(booking_id) = attempts::booking_of_intent(&app.pool, intent_id).await? else { return Ok(true) };
-    let mut tx = app.pool.begin().await?;
-    if bookings::lock(&mut *tx, booking_id).await?.is_some_and(|booking| booking.is_won_by(intent_id)) {
-        return Ok(false);
-    }
+    let Some(mut tx) = unless_won(app, intent_id).await? else { return Ok(false) };
     attempts::voiding(&mut *tx, intent_id, app.clock.now()).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// The same of money that was taken and is to be given back.
+pub(crate) async fn begin_refund(app: &App, intent_id: &str) -> Result<bool> {
+    let Some(mut tx) = unless_won(app, intent_id).await? else { return Ok(false) };
+    attempts::refunding(&mut *tx, intent_id, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// A transaction that has the booking's lock; none when the intent has won.
+async fn unless_won(app: &App, intent_id: &str) -> Result<Option<PgTransaction<'static>>> {
+    let mut tx = app.pool.begin().await?;
+    if let Some(booking_id) = attempts::booking_of_intent(&mut *tx, intent_id).await?
+        && bookings::lock(&mut *tx, booking_id).await?.is_some_and(|booking| booking.is_won_by(intent_id))
+    {
+        return Ok(None);
+    }
+    Ok(Some(tx))
 }

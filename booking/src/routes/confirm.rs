@@ -1,5 +1,6 @@
 //! `POST /booking/confirm`
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::extract::Fan;
 use crate::purchase::confirm::{self, Confirmed};
 use crate::purchase::document::Document;
+use crate::routes::once::Final;
 
 /// Longest name of a payment method, in bytes.
 const PAYMENT_METHOD_MAX: usize = 255;
@@ -70,11 +72,15 @@ pub(crate) async fn confirm(
         return Err(Error::WrongType("payment_method: 1 to 255 bytes".to_owned()).into());
     }
     app.limits.confirm_account.check_key(fan.user_id.as_bytes())?;
-    Ok(match confirm::confirm(&app, fan.user_id, request.booking_id, payment_method).await? {
-        Confirmed::Completed(booking) => (StatusCode::OK, Json(booking)).into_response(),
-        Confirmed::Pending { next_action, .. } => {
+    match confirm::confirm(&app, fan.user_id, request.booking_id, payment_method).await {
+        Ok(Confirmed::Completed(booking)) => Ok((StatusCode::OK, Json(booking)).into_response()),
+        Ok(Confirmed::Pending { next_action, .. }) => {
             let pending = Pending { booking_id: request.booking_id, status: "pending", next_action };
-            (StatusCode::ACCEPTED, Json(pending)).into_response()
+            Ok((StatusCode::ACCEPTED, Json(pending)).into_response())
         }
-    })
+        Err(error @ Error::Declined { .. }) if payment_method.is_some() => {
+            Ok((Extension(Final), Problem::from(error)).into_response())
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -1,8 +1,9 @@
 //! A write under an `Idempotency-Key` is done once, and whoever repeats it gets the first answer, byte for byte.
 //!
 //! For the writes of a fan who is signed in, where the key is the client's choice; checkout, which wants one, keeps
-//! its own record inside its transaction. What the server could not do (5xx), what comes too early (429) and what
-//! another request is doing (409 in-flight) is no answer and is not kept: the next try goes on.
+//! its own record inside its transaction. Kept is what was done, and a card that was refused: a client that asks again
+//! under the same key does not want it charged again. Whatever may be otherwise in a moment is not: a bank that has
+//! not decided (202), a session or header that was wrong, what the server could not do. The next try goes on.
 //! <https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header>
 
 use axum::{
@@ -20,6 +21,10 @@ use crate::{
     extract::{Fan, IdempotencyKey},
     purchase::idempotency::{self, Answer, Key, Next as Step},
 };
+
+/// Marks a refusal as the one answer to its request, in the response's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Final;
 
 /// Our own answers: documents of bookings, far below this.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -39,7 +44,7 @@ pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -
         Step::Start | Step::Resume(_) => {}
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    if is_final(response.status()) {
+    if is_final(&response) {
         return keep(&app, &key, response).await;
     }
     idempotency::unlock(&app.pool, &key, app.clock.now()).await?;
@@ -55,8 +60,8 @@ fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {
     sha256(&[parts.method.as_str().as_bytes(), b" ", parts.uri.path().as_bytes(), b"\n", body])
 }
 
-fn is_final(status: StatusCode) -> bool {
-    !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS
+fn is_final(response: &Response) -> bool {
+    matches!(response.status(), StatusCode::OK | StatusCode::CREATED) || response.extensions().get::<Final>().is_some()
 }
 
 async fn keep(app: &App, key: &Key<'_>, response: Response) -> Result<Response, Problem> {
@@ -64,8 +69,12 @@ async fn keep(app: &App, key: &Key<'_>, response: Response) -> Result<Response, 
     let bytes = to_bytes(body, ANSWER_BYTES_MAX).await.map_err(Problem::internal)?;
     let body = String::from_utf8(bytes.to_vec()).map_err(Problem::internal)?;
     let answer = Answer { status: parts.status.as_u16(), body };
-    let kept = idempotency::finish(&app.pool, key, answer).await?;
-    Ok(Response::from_parts(parts, Body::from(kept.body)))
+    let kept = idempotency::finish(&app.pool, key, answer.clone()).await?;
+    if kept == answer {
+        return Ok(Response::from_parts(parts, Body::from(answer.body)));
+    }
+    // this one took longer than the lease, and whoever went on was first
+    again(kept)
 }
 
 fn again(answer: Answer) -> Result<Response, Problem> {

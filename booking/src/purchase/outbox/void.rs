@@ -23,6 +23,8 @@ pub(super) async fn void(app: &App, intent_id: &str) -> anyhow::Result<()> {
         Ok(()) => {}
         Err(error) if error.is_unexpected_state() => match app.stripe.fetch(intent_id).await?.status {
             IntentStatus::Canceled => {}
+            // regained while the provider was asked
+            IntentStatus::Succeeded if !undo::begin_refund(app, intent_id).await? => return Ok(()),
             IntentStatus::Succeeded => refund(app, intent_id).await?,
             other => anyhow::bail!("the intent is {other:?} and cannot be cancelled"),
         },
@@ -44,7 +46,6 @@ async fn is_late_payment(app: &App, intent_id: &str) -> anyhow::Result<bool> {
 }
 
 async fn refund(app: &App, intent_id: &str) -> anyhow::Result<()> {
-    attempts::refunding(&app.pool, intent_id, app.clock.now()).await?;
     // the provider replays a failure under its key, so each try has its own; it refunds no cent twice
     match app.stripe.refund(intent_id, &format!("refund-{}", Uuid::new_v4())).await {
         Ok(refund) => match refund.status {

@@ -8,7 +8,7 @@ use sqlx::{FromRow, PgExecutor};
 use uuid::Uuid;
 
 use crate::payments::Intent;
-use crate::purchase::bookings::Booking;
+use crate::purchase::bookings::{Booking, columns};
 
 /// An attempt and its booking.
 #[derive(Clone, Debug, FromRow)]
@@ -38,11 +38,12 @@ impl Page {
 pub(super) async fn of(db: impl PgExecutor<'_>, intents: &[Intent]) -> sqlx::Result<Page> {
     let ids: Vec<&str> = intents.iter().map(|intent| intent.id.as_str()).collect();
     let attempts: Vec<Uuid> = intents.iter().filter_map(Intent::attempt_id).collect();
-    let found: Vec<Known> = sqlx::query_as(
+    let found: Vec<Known> = sqlx::query_as(concat!(
         "SELECT a.attempt_id, a.intent_id AS attempt_intent, a.status = 'void' AS is_void, b.*
-         FROM payment_attempts a JOIN bookings b USING (booking_id)
-         WHERE a.intent_id = ANY($1) OR a.attempt_id = ANY($2)",
-    )
+             FROM payment_attempts a JOIN (SELECT ",
+        columns!(),
+        " FROM bookings) b USING (booking_id) WHERE a.intent_id = ANY($1) OR a.attempt_id = ANY($2)"
+    ))
     .bind(&ids)
     .bind(&attempts)
     .fetch_all(db)

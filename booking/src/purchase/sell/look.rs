@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Decision;
 use crate::error::Result;
 use crate::purchase::attempts::VOIDING;
-use crate::purchase::bookings::Booking;
+use crate::purchase::bookings::{Booking, columns};
 
 /// What a booking has.
 #[derive(Debug, Default)]
@@ -25,11 +25,14 @@ pub(super) async fn lock_bookings(
     db: impl PgExecutor<'_>,
     decisions: &[Decision],
 ) -> sqlx::Result<HashMap<Uuid, Booking>> {
-    let bookings: Vec<Booking> =
-        sqlx::query_as("SELECT * FROM bookings WHERE booking_id = ANY($1) ORDER BY booking_id FOR UPDATE")
-            .bind(decisions.iter().map(|decision| decision.booking_id).collect::<Vec<_>>())
-            .fetch_all(db)
-            .await?;
+    let bookings: Vec<Booking> = sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM bookings WHERE booking_id = ANY($1) ORDER BY booking_id FOR UPDATE"
+    ))
+    .bind(decisions.iter().map(|decision| decision.booking_id).collect::<Vec<_>>())
+    .fetch_all(db)
+    .await?;
     Ok(bookings.into_iter().map(|booking| (booking.booking_id, booking)).collect())
 }
 
