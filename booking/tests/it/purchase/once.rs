@@ -35,6 +35,20 @@ async fn a_payment_repeated_under_its_key_gets_the_first_answer() {
 }
 
 #[tokio::test]
+async fn what_the_bank_has_not_decided_is_asked_again() {
+    let fixture = still().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
+    let pay = json!({ "booking_id": id, "payment_method": "pm_card_threeDSecure2Required" });
+    let confirm = async || Answer::of(keyed(&fixture, &buyer.fan, "/booking/confirm", "k", &pay)).await;
+    assert_eq!(confirm().await.status, 202);
+    fixture.challenge(&intent_id(&fixture, id).await, true).await;
+    let paid = confirm().await;
+    assert_eq!((paid.status, paid.body["status"].as_str()), (200, Some("completed")), "{paid:?}");
+}
+
+#[tokio::test]
 async fn more_time_is_given_once_a_key() {
     let fixture = still().await;
     let sale = fixture.on_sale(1, 4).await;

@@ -127,6 +127,15 @@ async fn nothing_is_sold_for_money_that_is_being_given_back() {
 }
 
 #[tokio::test]
+async fn a_booking_given_up_while_the_provider_was_asked_is_not_sold() {
+    let crowd = Crowd::of(1, 4).await;
+    let booking_id = crowd.booked(1).await[0];
+    crowd.run("UPDATE bookings SET reason = 'given-up'").await;
+    assert!(matches!(crowd.sell(booking_id).await, Ok(Sold::Before)));
+    assert_eq!(count(&crowd.fixture, "SELECT count(*) FROM tickets WHERE status = 'purchased'").await, 0);
+}
+
+#[tokio::test]
 async fn a_sale_the_database_refuses_or_cuts_short_costs_the_others_nothing() {
     let crowd = Crowd::of(2, 8).await;
     let mut bookings = crowd.booked(10).await;
