@@ -7,7 +7,8 @@
 //! Taking and selling are done for many fans at a time: the [`counter`] gathers them.
 //!
 //! Every transaction locks in this order: booking, redemption, tickets by id, claims, fan limit, idempotency record;
-//! many of a kind, in the order of their keys. So two of them wait for each other in one direction only.
+//! many of a kind, in the order of their keys. So two of them wait for each other in one direction only; but for an
+//! account's older place, which is ended late where it makes room: there Postgres decides who goes again.
 
 // what a fan asks for
 pub(crate) mod cancel;
