@@ -2,9 +2,9 @@
 //! that spares Postgres the losers. Only Postgres decides who owns a seat.
 
 pub(crate) mod board;
-pub(crate) mod chooser;
+pub mod chooser;
 pub(crate) mod hall;
-pub(crate) mod holds;
+pub mod holds;
 pub(crate) mod inventory;
 pub(crate) mod live;
 pub(crate) mod plan;

@@ -23,7 +23,7 @@ pub(crate) struct Hall {
 
 /// An event with free seats, and fans who come one after the other.
 pub(crate) struct Evening {
-    event_id: Uuid,
+    pub(crate) event_id: Uuid,
     pub(crate) drop_id: String,
     sale: Arc<Sale>,
     /// By ordinal.

@@ -24,6 +24,7 @@ use shared::{
 use sqlx::PgPool;
 
 use hall::Hall;
+use raw::Protocol;
 
 /// Callers of our store, from one transaction's worth to what two lanes take at once.
 const CALLERS: [usize; 3] = [32, 128, 512];
@@ -62,27 +63,31 @@ async fn run(time: Duration) -> anyhow::Result<ExitCode> {
     std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o711))?;
     let mut postgres = PrivatePostgres::start(data.path()).await?;
     let mut redis = PrivateRedis::start(data.path()).await?;
-    let (ours, theirs) = (pool(&postgres, OUR_CONNECTIONS).await?, pool(&postgres, THEIR_CONNECTIONS).await?);
+    let (ours, theirs) =
+        (pool(&postgres.url(), OUR_CONNECTIONS).await?, pool(&postgres.url(), THEIR_CONNECTIONS).await?);
     shared::postgres::MIGRATOR.run(&ours).await?;
     let mut hall = Hall::build(ours.clone()).await?;
     let mut figures = Figures::new("purchases");
 
     // what cannot be compared with a rate from another minute is measured between two of the yardstick
     raw::prepare(&ours).await?;
-    let before = raw::rate(&postgres, data.path(), time).await?;
+    let before = raw::rate(&postgres, data.path(), time, Protocol::Prepared).await?;
+    let simple = raw::rate(&postgres, data.path(), time, Protocol::Simple).await?;
     let alone = ours::alone(&mut hall).await?;
     let mut rates = Vec::new();
     for callers in CALLERS {
         let rate = ours::rates(&mut hall, callers, time).await?;
         rates.push((callers, rate));
     }
-    let rows = ours::rows_of_a_purchase(&mut hall).await?;
-    let after = raw::rate(&postgres, data.path(), time).await?;
+    let rows = ours::rows_of_a_purchase(&postgres).await?;
+    let after = raw::rate(&postgres, data.path(), time, Protocol::Prepared).await?;
+    let simple = simple.max(raw::rate(&postgres, data.path(), time, Protocol::Simple).await?);
     let raw = before.max(after);
     figures.is("rows a purchase writes, pgbench", 3.0, "");
     figures.is("rows a purchase writes, ours", rows, "");
     figures.is("pgbench, 32 clients, five round trips, before", before, "/s");
     figures.is("pgbench, 32 clients, five round trips, after", after, "/s");
+    figures.is("pgbench, as it is by default: statements as text", simple, "/s");
     for (callers, rate) in &rates {
         figures.is(format!("checkouts, {callers} callers"), rate.checkouts, "/s");
         figures.is(format!("decisions, {callers} callers"), rate.decisions, "/s");
@@ -92,6 +97,8 @@ async fn run(time: Duration) -> anyhow::Result<ExitCode> {
         figures.at_least(ABOVE_RAW, format!("checkouts ÷ pgbench, {callers} callers"), rate.checkouts / raw, "");
         figures.at_least(ABOVE_RAW, format!("decisions ÷ pgbench, {callers} callers"), rate.decisions / raw, "");
         figures.is(format!("whole purchases ÷ pgbench, {callers} callers"), rate.purchases / raw, "");
+        figures.is(format!("checkouts ÷ pgbench by default, {callers} callers"), rate.checkouts / simple, "");
+        figures.is(format!("decisions ÷ pgbench by default, {callers} callers"), rate.decisions / simple, "");
     }
     figures.is("one caller, a checkout, plain transaction", alone.checkout_plain_us, "µs");
     figures.is("one caller, a checkout, ours", alone.checkout_ours_us, "µs");
@@ -117,7 +124,7 @@ async fn run(time: Duration) -> anyhow::Result<ExitCode> {
         figures.is(format!("contended, {}", rival.name()), rate, "/s");
         best = best.max(rate);
     }
-    let contended = ours::contended(&mut hall, time).await?;
+    let contended = ours::contended(&mut hall, &redis.url(), time).await?;
     figures.is("contended, ours: seats taken", contended.taken, "/s");
     figures.is("contended, ours: fans answered, losers too", contended.answered, "/s");
     figures.at_least(ABOVE_RIVALS, "contended, ours ÷ best rival", contended.taken / best, "");
@@ -128,8 +135,7 @@ async fn run(time: Duration) -> anyhow::Result<ExitCode> {
     Ok(figures.publish()?)
 }
 
-async fn pool(postgres: &PrivatePostgres, max_connections: u32) -> anyhow::Result<PgPool> {
-    let settings =
-        shared::postgres::Settings { url: postgres.url().into(), max_connections, acquire_timeout_ms: 30_000 };
+async fn pool(url: &str, max_connections: u32) -> anyhow::Result<PgPool> {
+    let settings = shared::postgres::Settings { url: url.into(), max_connections, acquire_timeout_ms: 30_000 };
     shared::postgres::connect(&settings).await.context("connecting")
 }

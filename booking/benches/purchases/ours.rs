@@ -9,19 +9,22 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use booking::purchase::{
-    counter::Counter,
-    reserve::{Outcome, Wanted},
-    sell::Sold,
+use booking::{
+    purchase::{
+        counter::Counter,
+        reserve::{Draft, Outcome, Wanted},
+        sell::Sold,
+    },
+    seats::holds::{Hint, Holds},
 };
-use shared::lifecycle::Lifecycle;
-use sqlx::PgPool;
+use shared::{lifecycle::Lifecycle, private_stack::PrivatePostgres, redis::Redis};
+use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{
     hall::{Evening, Hall, settle_down},
-    plain,
+    plain, pool,
 };
 
 /// Seats of an evening that nobody fights over; a measurement ends when they are gone.
@@ -31,6 +34,10 @@ const ALONE: usize = 300;
 /// The contended event, and who wants to go.
 const CONTENDED_SEATS: usize = 20_000;
 const CONTENDERS: usize = 512;
+/// Redis may take its time here: without its answer it would be another measurement.
+const HOLD_BUDGET: Duration = Duration::from_secs(5);
+/// How long a booking keeps its seats in Redis.
+const KEPT: Duration = Duration::from_secs(1_500);
 
 /// A second.
 pub(crate) struct Rate {
@@ -92,34 +99,42 @@ pub(crate) async fn rates(hall: &mut Hall, callers: usize, time: Duration) -> an
     Ok(Rate { checkouts, decisions, purchases })
 }
 
-/// Rows inserted and updated, as Postgres counts them, for a purchase of one ticket.
-pub(crate) async fn rows_of_a_purchase(hall: &mut Hall) -> anyhow::Result<f64> {
+/// Rows inserted and updated, as Postgres counts them, for a purchase of one ticket; in a database of its own, because a
+/// session tells what it did when it ends.
+pub(crate) async fn rows_of_a_purchase(postgres: &PrivatePostgres) -> anyhow::Result<f64> {
     const PURCHASES: usize = 100;
-    let evening = hall.evening(PURCHASES).await?;
-    let url = hall.pool.connect_options();
-    let pool = PgPool::connect_with((*url).clone()).await?;
-    let before = rows(&hall.pool).await?;
-    let counter = Counter::open(&pool, &Lifecycle::new());
+    let server = pool(&postgres.url(), 1).await?;
+    sqlx::query("CREATE DATABASE counted").execute(&server).await?;
+    let options = (*server.connect_options()).clone().database("counted");
+    let seeding = PgPool::connect_with(options.clone()).await?;
+    shared::postgres::MIGRATOR.run(&seeding).await?;
+    let evening = Hall::build(seeding.clone()).await?.evening(PURCHASES).await?;
+    seeding.close().await;
+    let before = rows_of_ended_sessions(&options).await?;
+    let buying = PgPool::connect_lazy_with(options.clone());
+    let counter = Counter::open(&buying, &Lifecycle::new());
     for number in 0..PURCHASES {
         let booking_id = take(&counter, &evening, number).await?;
         sell(&counter, &evening, booking_id).await?;
     }
     drop(counter);
-    pool.close().await; // a session that ends tells what it did
-    let started = Instant::now();
-    loop {
-        let written = rows(&hall.pool).await? - before;
-        if written >= PURCHASES as f64 {
-            return Ok(written / PURCHASES as f64);
-        }
-        ensure!(started.elapsed() < Duration::from_secs(10), "Postgres does not tell how many rows it wrote");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    Ok((rows_of_ended_sessions(&options).await? - before) / PURCHASES as f64)
 }
 
-async fn rows(pool: &PgPool) -> anyhow::Result<f64> {
+/// Once there is no other session.
+async fn rows_of_ended_sessions(options: &PgConnectOptions) -> anyhow::Result<f64> {
+    const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity
+                          WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let mut session = PgConnection::connect_with(options).await?;
+    let started = Instant::now();
+    while sqlx::query_scalar::<_, i64>(OTHERS).fetch_one(&mut session).await? > 0 {
+        ensure!(started.elapsed() < Duration::from_secs(10), "sessions that do not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let sql = "SELECT sum(n_tup_ins + n_tup_upd)::float8 FROM pg_stat_user_tables";
-    Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
+    let rows = sqlx::query_scalar(sql).fetch_one(&mut session).await?;
+    session.close().await?;
+    Ok(rows)
 }
 
 /// Plain and ours by turns, so that both meet the same machine.
@@ -147,29 +162,29 @@ pub(crate) async fn alone(hall: &mut Hall) -> anyhow::Result<Alone> {
     Ok(Alone { checkout_plain_us, checkout_ours_us, decision_plain_us, decision_ours_us })
 }
 
-/// Everybody wants the front seats; whoever was too late asks for another one.
-pub(crate) async fn contended(hall: &mut Hall, time: Duration) -> anyhow::Result<Contended> {
+/// Everybody wants the front seats; whoever was too late asks for another one. As the product does it: a hold in Redis,
+/// the checkout, and the hold made to last.
+pub(crate) async fn contended(hall: &mut Hall, redis: &str, time: Duration) -> anyhow::Result<Contended> {
     let counter = Counter::open(&hall.pool, &Lifecycle::new());
     let evening = Arc::new(hall.evening(CONTENDED_SEATS).await?);
+    let settings = shared::redis::Settings { url: redis.into(), prefix: String::new() };
+    let redis = shared::redis::connect(&settings).await?;
+    let holds = Arc::new(Holds::new(HOLD_BUDGET));
+    holds.rebuild(&redis, evening.event_id, &[], &[]).await;
     let (front, answered) = (Arc::new(Front::new(CONTENDED_SEATS)), Arc::new(AtomicUsize::new(0)));
     let asking = {
         let answered = answered.clone();
         move |number| {
-            let (counter, evening) = (counter.clone(), evening.clone());
-            let (front, answered) = (front.clone(), answered.clone());
+            let contender = Contender { counter: counter.clone(), redis: redis.clone(), holds: holds.clone() };
+            let (evening, front, answered) = (evening.clone(), front.clone(), answered.clone());
             async move {
                 let draft = evening.draft(number);
                 while let Some(seat) = front.seat() {
-                    let wanted = Wanted::Exactly(vec![evening.tickets[seat]]);
-                    let outcome = counter.reserve(draft.clone(), wanted).await?;
+                    let got = contender.take(&evening, &draft, seat).await?;
                     answered.fetch_add(1, Ordering::Relaxed);
-                    match outcome {
-                        Outcome::Reserved(_) => {
-                            front.taken();
-                            return Ok(());
-                        }
-                        Outcome::Taken(_) => {}
-                        Outcome::KeyInUse => bail!("a key was used twice"),
+                    if got {
+                        front.taken();
+                        return Ok(());
                     }
                 }
                 bail!("the front has reached the last row")
@@ -179,6 +194,29 @@ pub(crate) async fn contended(hall: &mut Hall, time: Duration) -> anyhow::Result
     let began = Instant::now();
     let taken = drive(CONTENDERS, CONTENDED_SEATS - 2 * Front::HOT, time, asking).await?;
     Ok(Contended { taken, answered: answered.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64() })
+}
+
+struct Contender {
+    counter: Counter,
+    redis: Redis,
+    holds: Arc<Holds>,
+}
+
+impl Contender {
+    /// False when somebody has the seat.
+    async fn take(&self, evening: &Evening, draft: &Arc<Draft>, seat: usize) -> anyhow::Result<bool> {
+        let (event_id, owner, ordinals) = (evening.event_id, draft.booking_id, [u32::try_from(seat)?]);
+        match self.holds.hold(&self.redis, event_id, owner, &ordinals, [draft.admitted_at, draft.now]).await {
+            Hint::Held => {}
+            Hint::Taken(_) => return Ok(false),
+            other => bail!("no hold: {other:?}"),
+        }
+        let wanted = Wanted::Exactly(vec![evening.tickets[seat]]);
+        let outcome = self.counter.reserve(draft.clone(), wanted).await?;
+        ensure!(matches!(outcome, Outcome::Reserved(_)), "who has the hold has the seat: {outcome:?}");
+        self.holds.mark(&self.redis, event_id, owner, &ordinals, Some(KEPT)).await;
+        Ok(true)
+    }
 }
 
 /// The seats that everybody wants: the foremost, moving back as they are taken.

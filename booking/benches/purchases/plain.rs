@@ -87,7 +87,7 @@ pub(crate) async fn checkout(pool: &PgPool, draft: &Draft, drop_id: &str, ticket
     let claimed = sqlx::query(
         "INSERT INTO claims (booking_id, ticket_id, created_at)
          SELECT $1, ticket_id, $3 FROM unnest($2::bigint[]) AS wanted (ticket_id) ORDER BY ticket_id
-         ON CONFLICT (ticket_id) WHERE state IN ('held', 'sold') DO NOTHING",
+         ON CONFLICT (ticket_id) WHERE is_live DO NOTHING",
     )
     .bind(draft.booking_id)
     .bind([ticket].as_slice())

@@ -41,12 +41,29 @@ pub(crate) async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// How pgbench sends its statements: as text each time, which is what it does unless told otherwise, or prepared, as our
+/// driver does.
+#[derive(Clone, Copy)]
+pub(crate) enum Protocol {
+    Simple,
+    Prepared,
+}
+
 /// Purchases a second.
-pub(crate) async fn rate(postgres: &PrivatePostgres, folder: &Path, time: Duration) -> anyhow::Result<f64> {
+pub(crate) async fn rate(
+    postgres: &PrivatePostgres,
+    folder: &Path,
+    time: Duration,
+    protocol: Protocol,
+) -> anyhow::Result<f64> {
     let script = folder.join("purchase.sql");
     std::fs::write(&script, PURCHASE)?;
     let output = tokio::process::Command::new(program().context("pgbench is not installed")?)
-        .args(["--no-vacuum", "--protocol=prepared", "--jobs=2", "--client", CLIENTS])
+        .args(["--no-vacuum", "--jobs=2", "--client", CLIENTS, "--protocol"])
+        .arg(match protocol {
+            Protocol::Simple => "simple",
+            Protocol::Prepared => "prepared",
+        })
         .arg(format!("--time={}", time.as_secs()))
         .arg(format!("--file={}", script.display()))
         .arg(postgres.url())

@@ -71,7 +71,7 @@ pub async fn count(pool: &PgPool, event_id: Uuid) -> sqlx::Result<Availability> 
                 count(*) FILTER (WHERE t.status = 'purchased' OR c.state = 'sold') AS sold,
                 count(*) FILTER (WHERE t.status = 'available' AND c.state = 'held') AS held
          FROM tickets t
-         LEFT JOIN claims c ON c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')
+         LEFT JOIN claims c ON c.ticket_id = t.ticket_id AND c.is_live
          WHERE t.event_id = $1 AND t.status <> 'cancelled'
          GROUP BY t.tier
          ORDER BY price DESC, t.tier",
@@ -99,7 +99,7 @@ async fn available_events(pool: &PgPool) -> sqlx::Result<HashSet<Uuid>> {
              SELECT 1 FROM tickets t
              WHERE t.event_id = e.event_id AND t.status = 'available'
                AND NOT EXISTS (
-                   SELECT 1 FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')))",
+                   SELECT 1 FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live))",
     )
     .fetch_all(pool)
     .await?;

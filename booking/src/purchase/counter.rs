@@ -7,10 +7,12 @@ mod lane;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::lifecycle::Lifecycle;
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -24,10 +26,18 @@ use lane::{Desk, Waiting};
 /// Lanes of each kind in a process: while one waits for the disk, the other computes. Each has one connection at a
 /// time.
 const LANES: usize = 2;
-/// How their transactions begin. Rows are looked up by index, however small the planner takes a table for: it keeps the
-/// plans it made when the tables were young, and rows come by the hundred thousand in an evening.
-pub(super) const BEGIN: &str =
-    "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+/// How their connections are set. Rows are looked up by index, however small the planner takes a table for: it keeps the
+/// plans it made when the tables were young, and rows come by the hundred thousand in an evening. And it plans once: a
+/// plan that suits one batch suits all.
+const CONNECTION: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+];
+/// Longest wait for the database to take a connection of a lane's.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// Fans that may wait in one lane; beyond it they are told to come back.
 const WAITING_MAX: usize = 4_096;
 
@@ -41,6 +51,7 @@ pub struct Counter {
 impl Counter {
     /// Lanes outlive the drain, because requests under way need them; should one die, so does the process.
     pub fn open(pool: &PgPool, lifecycle: &Lifecycle) -> Self {
+        let pool = &connections(pool);
         Self {
             checkouts: Lanes::open(lifecycle, "checkouts", || Checkouts {
                 pool: pool.clone(),
@@ -66,6 +77,17 @@ impl Counter {
     pub async fn sell(&self, booking_id: Uuid, intent_id: &str, now: Timestamp) -> Result<Sold> {
         self.decisions.ask(booking_id, Decision { booking_id, intent_id: intent_id.to_owned(), now }).await
     }
+}
+
+/// One for each lane, of its own: no lane waits until somebody who only reads gives one back.
+fn connections(pool: &PgPool) -> PgPool {
+    let options = pool.connect_options().as_ref().clone().application_name("onsale-counter").options(CONNECTION);
+    let lanes = u32::try_from(2 * LANES).unwrap_or(u32::MAX);
+    PgPoolOptions::new()
+        .max_connections(lanes)
+        .acquire_timeout(CONNECT_MAX)
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
 }
 
 struct Lanes<D: Desk> {
@@ -116,7 +138,7 @@ impl Desk for Checkouts {
         reserve::reserve(&self.pool, wishes).await
     }
 
-    fn refusal(error: sqlx::Error) -> Error {
+    fn refusal(error: sqlx::Error) -> Step<Outcome> {
         reserve::refusal(error)
     }
 }
@@ -138,7 +160,7 @@ impl Desk for Decisions {
         sell::sell(&self.pool, decisions).await
     }
 
-    fn refusal(error: sqlx::Error) -> Error {
-        error.into()
+    fn refusal(error: sqlx::Error) -> Step<Sold> {
+        Step::Told(Err(error.into()))
     }
 }

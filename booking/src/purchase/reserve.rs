@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::counter::{self, Batch};
+use super::counter::{Batch, Step};
 use super::sale::Sale;
 use crate::error::Error;
 
@@ -92,12 +92,11 @@ impl Wish {
 /// # Errors
 /// Nothing was committed, or nobody knows.
 pub(crate) async fn reserve(pool: &PgPool, wishes: &[Wish]) -> Batch<Outcome> {
-    let mut tx = pool.begin_with(counter::BEGIN).await?;
-    let locked = look::lock(&mut tx, wishes).await?;
+    let mut tx = pool.begin().await?;
+    let mut seats = look::lock(&mut tx, wishes).await?;
     shared::crash::point("reserve.locked");
-    // statements of their own: they see what whoever had the locks before has committed
-    let facts = look::facts(&mut *tx, wishes).await?;
-    let seats = look::seats(&mut *tx, wishes, &locked).await?;
+    let facts = look::facts(&mut *tx, wishes, &mut seats).await?;
+    seats.extend(look::others(&mut *tx, wishes, &seats).await?);
     let decided = decide(wishes, facts, &seats);
     let wins: Vec<&Win> = decided.iter().filter_map(Decided::win).collect();
     if wins.is_empty() {
@@ -112,10 +111,23 @@ pub(crate) async fn reserve(pool: &PgPool, wishes: &[Wish]) -> Batch<Outcome> {
 }
 
 /// What a constraint means that was violated by one booking alone.
-pub(super) fn refusal(error: sqlx::Error) -> Error {
+pub(super) fn refusal(error: sqlx::Error) -> Step<Outcome> {
     match shared::postgres::constraint(&error) {
-        Some("fan_limits_within") => Error::Limit,
-        Some("redemptions_one_live_per_account") => Error::PlaceBound("the account has another place in this drop"),
-        _ => error.into(),
+        Some("fan_limits_within") => Step::Told(Err(Error::Limit)),
+        Some("redemptions_one_live_per_account") => {
+            Step::Told(Err(Error::PlaceBound("the account has another place in this drop")))
+        }
+        Some(name) if OVERTAKEN.contains(&name) => Step::Again,
+        _ => Step::Told(Err(error.into())),
     }
 }
+
+/// What is violated by who was overtaken between his look and his writing: the next look sees by whom.
+const OVERTAKEN: [&str; 6] = [
+    "claims_one_live_per_ticket",
+    "bookings_one_open_per_place",
+    "bookings_pkey",
+    "redemptions_pkey",
+    "fan_limits_pkey",
+    "idempotency_pkey",
+];

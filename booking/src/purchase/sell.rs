@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::bookings::{Booking, Status};
-use super::counter::{self, Batch, Step};
+use super::counter::{Batch, Step};
 
 use look::Held;
 
@@ -49,7 +49,7 @@ struct Sale<'a> {
 /// # Errors
 /// Nothing was committed, or nobody knows.
 pub(crate) async fn sell(pool: &PgPool, decisions: &[Decision]) -> Batch<Sold> {
-    let mut tx = pool.begin_with(counter::BEGIN).await?;
+    let mut tx = pool.begin().await?;
     let bookings = look::lock_bookings(&mut *tx, decisions).await?;
     let pending: Vec<(&Decision, &Booking)> = decisions
         .iter()

@@ -45,7 +45,7 @@ async fn stocks(pool: &PgPool) -> sqlx::Result<Vec<Row>> {
                       count(*) FILTER (WHERE c.state = 'held') AS held,
                       count(*) FILTER (WHERE c.state = 'sold') AS sold
                FROM drops d JOIN drop_events USING (drop_id) JOIN tickets t USING (event_id)
-                    LEFT JOIN claims c ON c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')
+                    LEFT JOIN claims c ON c.ticket_id = t.ticket_id AND c.is_live
                WHERE d.state <> 'ended' GROUP BY d.drop_id, t.event_id) events
          GROUP BY drop_id",
     )

@@ -39,7 +39,8 @@ pub(crate) async fn purchase(
 pub(crate) async fn give_back(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<u64> {
     let done = sqlx::query(
         "UPDATE tickets SET status = 'available', user_id = NULL, booking_id = NULL, purchase_date = NULL
-         WHERE booking_id = $1 AND status = 'purchased'",
+         WHERE booking_id = $1 AND status = 'purchased'
+           AND ticket_id IN (SELECT ticket_id FROM claims WHERE booking_id = $1)",
     )
     .bind(booking_id)
     .execute(db)

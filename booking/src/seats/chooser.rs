@@ -179,9 +179,9 @@ fn again(error: &Error) -> Error {
 
 /// A seat that came back a moment ago and belongs to the line first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Returned {
-    pub(crate) ordinal: u32,
-    pub(crate) at: Timestamp,
+pub struct Returned {
+    pub ordinal: u32,
+    pub at: Timestamp,
 }
 
 /// Seats for a party.

@@ -3,28 +3,29 @@
 //! Nothing here is a promise. A lost, stale or slow answer makes Postgres decide alone; what Postgres then
 //! refuses is marked here, and [`super::projection`] brings both together again.
 
+mod caller;
 mod keys;
+mod together;
 
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use redis::Script;
 use shared::redis::Redis;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::chooser::{Choice, Returned};
 
+use caller::Caller;
+use together::{Answer, Together, Want, What};
+
 /// A seat held here but not yet in Postgres becomes free after this long: more than a checkout
 /// transaction can take, and all that a process killed in between can block.
 const LEASE: Duration = Duration::from_secs(15);
-/// After a silence Redis is not asked again for this long: not every fan should wait for the timeout.
-const QUIET: Duration = Duration::from_millis(500);
-
 /// What Redis says about seats that a fan has named.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Hint {
+pub enum Hint {
     /// All are held for the owner.
     Held,
     /// These are taken.
@@ -75,12 +76,11 @@ impl Taken {
     }
 }
 
-pub(crate) struct Holds {
-    budget: Duration,
-    quiet_until: Mutex<Option<Instant>>,
-    hold: Script,
+/// The scripts, and how long they may take.
+pub struct Holds {
+    caller: Arc<Caller>,
+    together: Together,
     hold_each: Script,
-    mark: Script,
     release: Script,
     peek: Script,
     correct: Script,
@@ -89,14 +89,13 @@ pub(crate) struct Holds {
 
 impl Holds {
     /// `budget`: how long any answer may take; none: Redis is not asked.
-    pub(crate) fn new(budget: Duration) -> Self {
+    pub fn new(budget: Duration) -> Self {
         let script = |body: &str| Script::new(&format!("{}\n{body}", include_str!("scripts/sweep.lua")));
+        let caller = Arc::new(Caller::new(budget));
         Holds {
-            budget,
-            quiet_until: Mutex::new(None),
-            hold: script(include_str!("scripts/hold.lua")),
+            together: Together::new(caller.clone(), script(include_str!("scripts/each.lua"))),
+            caller,
             hold_each: script(include_str!("scripts/hold_each.lua")),
-            mark: script(include_str!("scripts/mark.lua")),
             release: script(include_str!("scripts/release.lua")),
             peek: script(include_str!("scripts/peek.lua")),
             correct: script(include_str!("scripts/correct.lua")),
@@ -106,7 +105,7 @@ impl Holds {
 
     /// Holds seats that a fan has named, all or none, for [`LEASE`]. The same owner may ask again. Seats that came back
     /// after `admitted_at` and after `returned_since` are taken for this fan.
-    pub(crate) async fn hold(
+    pub async fn hold(
         &self,
         redis: &Redis,
         event_id: Uuid,
@@ -114,17 +113,18 @@ impl Holds {
         ordinals: &[u32],
         [admitted_at, returned_since]: [Timestamp; 2],
     ) -> Hint {
-        let mut call = self.hold.prepare_invoke();
-        add_keys(&mut call, redis, event_id);
-        call.arg(owner.to_string()).arg(millis(LEASE));
-        call.arg(admitted_at.as_millisecond()).arg(returned_since.as_millisecond()).arg(ordinals);
-        let Some(answer) = self.ask::<Vec<String>>(redis, &call).await else { return Hint::Silent };
-        let numbers = answer.iter().skip(1).filter_map(|number| number.parse::<u32>().ok());
-        match answer.first().map(String::as_str) {
-            Some("held") => Hint::Held,
-            Some("taken") => Hint::Taken(numbers.collect()),
-            Some("missing") => Hint::Missing,
-            _ => Hint::Silent,
+        let returned_ms = admitted_at.as_millisecond().max(returned_since.as_millisecond());
+        let want = Want {
+            what: What::Hold { returned_ms },
+            owner: owner.to_string(),
+            free_after_ms: millis(LEASE),
+            ordinals: ordinals.to_vec(),
+        };
+        match self.together.ask(redis, event_id, want).await {
+            Some(Answer::Done) => Hint::Held,
+            Some(Answer::Taken(taken)) => Hint::Taken(taken),
+            Some(Answer::Missing) => Hint::Missing,
+            None => Hint::Silent,
         }
     }
 
@@ -140,33 +140,27 @@ impl Holds {
                 call.arg(edge.near).arg(edge.beyond.map_or(-1, i64::from));
             }
         }
-        let Some(answer) = self.ask::<Vec<Vec<u8>>>(redis, &call).await else { return Hints::Unknown };
+        let Some(answer) = self.caller.ask::<Vec<Vec<u8>>>(redis, &call).await else { return Hints::Unknown };
         let mut answer = answer.into_iter();
         let (Some(letters), Some(bitmap)) = (answer.next(), answer.next()) else { return Hints::Unknown };
         Hints::Decided { held: letters.into_iter().map(|letter| letter == b'h').collect(), bitmap }
     }
 
     /// Postgres gave the seats to `owner`, who keeps them until they are released or, with `keep`, for that long.
-    pub(crate) async fn mark(
-        &self,
-        redis: &Redis,
-        event_id: Uuid,
-        owner: Uuid,
-        ordinals: &[u32],
-        keep: Option<Duration>,
-    ) {
-        let mut call = self.mark.prepare_invoke();
-        add_keys(&mut call, redis, event_id);
-        call.arg(owner.to_string()).arg(keep.map_or(0, |keep| millis(keep).max(1))).arg(ordinals);
-        self.ask::<u32>(redis, &call).await;
+    pub async fn mark(&self, redis: &Redis, event_id: Uuid, owner: Uuid, ordinals: &[u32], keep: Option<Duration>) {
+        let free_after_ms = keep.map_or(0, |keep| millis(keep).max(1));
+        self.write_down(redis, event_id, owner.to_string(), ordinals, free_after_ms).await;
     }
 
     /// Postgres refused these seats; whose they are is not known here.
     pub(crate) async fn mark_taken(&self, redis: &Redis, event_id: Uuid, ordinals: &[u32]) {
-        let mut call = self.mark.prepare_invoke();
-        add_keys(&mut call, redis, event_id);
-        call.arg("postgres").arg(0).arg(ordinals);
-        self.ask::<u32>(redis, &call).await;
+        self.write_down(redis, event_id, "postgres".to_owned(), ordinals, 0).await;
+    }
+
+    async fn write_down(&self, redis: &Redis, event_id: Uuid, owner: String, ordinals: &[u32], free_after_ms: u64) {
+        let want = Want { what: What::Mark, owner, free_after_ms, ordinals: ordinals.to_vec() };
+        // a hint: the comparison with Postgres repairs what is missing
+        self.together.ask(redis, event_id, want).await;
     }
 
     /// The owner gave the seats up. With `returned_at` they belong to the line first.
@@ -181,7 +175,7 @@ impl Holds {
         let mut call = self.release.prepare_invoke();
         add_keys(&mut call, redis, event_id);
         call.arg(owner.to_string()).arg(returned_at.map_or(0, millisecond_after)).arg(ordinals);
-        self.ask::<u32>(redis, &call).await;
+        self.caller.ask::<u32>(redis, &call).await;
     }
 
     /// `None` when Redis does not answer in time.
@@ -194,7 +188,8 @@ impl Holds {
         let mut call = self.peek.prepare_invoke();
         add_keys(&mut call, redis, event_id);
         call.arg(returned_since.as_millisecond());
-        let (epoch, bitmap, now_ms, returned): (String, Vec<u8>, u64, Vec<String>) = self.ask(redis, &call).await?;
+        let (epoch, bitmap, now_ms, returned): (String, Vec<u8>, u64, Vec<String>) =
+            self.caller.ask(redis, &call).await?;
         let returned = returned.chunks_exact(2).filter_map(|pair| {
             let at = Timestamp::from_millisecond(pair[1].parse().ok()?).ok()?;
             Some(Returned { ordinal: pair[0].parse().ok()?, at })
@@ -215,11 +210,11 @@ impl Holds {
         let mut call = self.correct.prepare_invoke();
         add_keys(&mut call, redis, event_id);
         call.arg(epoch).arg(before_ms).arg(keys::IDLE_S).arg(free.len()).arg(free).arg(take);
-        self.ask(redis, &call).await
+        self.caller.ask(redis, &call).await
     }
 
     /// Starts a projection with these seats taken and these returned, unless there is one.
-    pub(crate) async fn rebuild(&self, redis: &Redis, event_id: Uuid, taken: &[u32], returned: &[Returned]) {
+    pub async fn rebuild(&self, redis: &Redis, event_id: Uuid, taken: &[u32], returned: &[Returned]) {
         let mut bitmap = vec![0_u8; taken.iter().max().map_or(0, |last| *last as usize / 8 + 1)];
         for ordinal in taken {
             bitmap[*ordinal as usize / 8] |= 0x80 >> (ordinal % 8);
@@ -230,32 +225,12 @@ impl Holds {
         for seat in returned {
             call.arg(seat.ordinal).arg(millisecond_after(seat.at));
         }
-        self.ask::<u32>(redis, &call).await;
-    }
-
-    /// One call within the budget; `None` on any failure, which is logged once a silence.
-    async fn ask<T: redis::FromRedisValue>(&self, redis: &Redis, call: &redis::ScriptInvocation<'_>) -> Option<T> {
-        // a timer of no time still gives Redis a millisecond
-        if self.budget.is_zero() || self.quiet() {
-            return None;
-        }
-        let mut connection = redis.clone();
-        let failure = match tokio::time::timeout(self.budget, call.invoke_async(&mut connection)).await {
-            Ok(Ok(answer)) => return Some(answer),
-            Ok(Err(error)) => anyhow::Error::from(error),
-            Err(_) => anyhow::anyhow!("no answer within {} ms", self.budget.as_millis()),
-        };
-        tracing::warn!(error = format!("{failure:#}"), "seat holds: Postgres decides alone");
-        metrics::counter!(crate::metrics::SEAT_HINT_SILENCES).increment(1);
-        if let Ok(mut until) = self.quiet_until.lock() {
-            *until = Some(Instant::now() + QUIET);
-        }
-        None
+        self.caller.ask::<u32>(redis, &call).await;
     }
 
     /// Redis was silent a moment ago: better not wait for it again.
     pub(crate) fn quiet(&self) -> bool {
-        self.quiet_until.lock().is_ok_and(|until| until.is_some_and(|until| Instant::now() < until))
+        self.caller.is_quiet()
     }
 }
 
@@ -301,6 +276,58 @@ mod tests {
         // the same owner may ask again, and nobody lost: there is nothing to see
         let again = holds.hold_each(&world.redis, event_id, &asked[..1]).await;
         assert_eq!(again, Hints::Decided { held: vec![true], bitmap: Vec::new() });
+    }
+
+    #[tokio::test]
+    async fn a_seat_that_many_name_at_once_is_held_for_one() {
+        const FANS: u128 = 600;
+        let world = shared::testing::world().await;
+        let (holds, now) = (Holds::new(Duration::from_secs(5)), [Timestamp::UNIX_EPOCH; 2]);
+        let events = [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()];
+        for event_id in &events[..2] {
+            holds.rebuild(&world.redis, *event_id, &[], &[]).await;
+        }
+        // two seats each, so that neighbours want one in common, in two events; some in one without a projection
+        let asks =
+            (0..FANS).map(|fan| {
+                let seat = u32::try_from(fan / 6 % 50).unwrap();
+                let event_id = events[usize::try_from(fan % 3).unwrap()];
+                let (holds, redis) = (&holds, &world.redis);
+                async move {
+                    (event_id, seat, holds.hold(redis, event_id, Uuid::from_u128(fan), &[seat, seat + 1], now).await)
+                }
+            });
+        let told = futures_util::future::join_all(asks).await;
+        for event_id in &events[..2] {
+            let look = holds.peek(&world.redis, *event_id).await.unwrap();
+            let mut held = Vec::new();
+            for (_, seat, hint) in told.iter().filter(|(event, ..)| event == event_id) {
+                match hint {
+                    Hint::Held => held.extend([*seat, seat + 1]),
+                    Hint::Taken(taken) => {
+                        assert!(!taken.is_empty() && taken.iter().all(|seat| look.contains(*seat)), "{taken:?}");
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            held.sort_unstable();
+            let of_all: Vec<u32> = (0..60).filter(|seat| look.contains(*seat)).collect();
+            assert_eq!(held, of_all, "what was held, once each, is what Redis has");
+            assert!(held.len() >= 2 * 17, "whoever finds two free seats gets them: {held:?}");
+        }
+        assert!(told.iter().filter(|(event, ..)| *event == events[2]).all(|(_, _, hint)| *hint == Hint::Missing));
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_takes_nobody_along() {
+        let world = shared::testing::world().await;
+        let (holds, event_id, now) = (Holds::new(Duration::from_secs(5)), Uuid::now_v7(), [Timestamp::UNIX_EPOCH; 2]);
+        holds.rebuild(&world.redis, event_id, &[], &[]).await;
+        let [one, two] = [1, 2].map(Uuid::from_u128);
+        let mut first = Box::pin(holds.hold(&world.redis, event_id, one, &[1], now));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        drop(first);
+        assert_eq!(holds.hold(&world.redis, event_id, two, &[2], now).await, Hint::Held);
     }
 
     #[tokio::test]

@@ -86,7 +86,7 @@ pub(crate) async fn look(db: impl PgExecutor<'_>, event_id: Uuid, returned_since
     let rows: Vec<(i32, bool, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
         "SELECT * FROM (
              SELECT t.ordinal, t.status <> 'available' OR EXISTS (
-                 SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')) AS taken,
+                 SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) AS taken,
                  t.returned_at
              FROM tickets t WHERE t.event_id = $1) seats
          WHERE taken OR returned_at > $2",

@@ -135,7 +135,7 @@ async fn load(pool: &PgPool, event_id: Uuid) -> sqlx::Result<Option<Row>> {
                              ELSE '0' END,
                         '' ORDER BY t.ordinal) AS statuses
              FROM tickets t
-             LEFT JOIN claims c ON c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')
+             LEFT JOIN claims c ON c.ticket_id = t.ticket_id AND c.is_live
              WHERE t.event_id = e.event_id) s ON true
          WHERE e.event_id = $1",
     )

@@ -30,8 +30,8 @@ pub(super) trait Desk: Send + Sync + 'static {
     /// Decides about all of them in one transaction, about each on its own; one step each, in their order.
     fn decide(&self, asks: &[Self::Ask]) -> impl Future<Output = Batch<Self::Told>> + Send;
 
-    /// What it means that the database refuses one ask alone.
-    fn refusal(error: sqlx::Error) -> Error;
+    /// What becomes of an ask that the database refuses when it stands alone.
+    fn refusal(error: sqlx::Error) -> Step<Self::Told>;
 }
 
 /// What became of one ask.
@@ -197,7 +197,7 @@ async fn steps<D: Desk>(desk: &D, asks: &[D::Ask]) -> Vec<Step<D::Told>> {
             }
             // it was overtaken between its look and its writing: the next look sees that
             Failure::Torn => steps.extend(part.iter().map(|_| Step::Again)),
-            Failure::Store(error) if part.len() == 1 => steps.push(Step::Told(Err(D::refusal(error)))),
+            Failure::Store(error) if part.len() == 1 => steps.push(D::refusal(error)),
             Failure::Other(error) if part.len() == 1 => steps.push(Step::Told(Err(error))),
             Failure::Store(error) => steps.extend(part.iter().map(|_| Step::Told(Err(told(&error))))),
             Failure::Other(_) => steps.extend(part.iter().map(|_| Step::Told(Err(Error::Crowded)))),

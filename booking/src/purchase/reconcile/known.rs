@@ -80,7 +80,7 @@ pub(super) async fn void_without_job(
 ) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "SELECT intent_id FROM payment_attempts a
-         WHERE status = 'void' AND undone_at IS NULL AND intent_id IS NOT NULL AND created_at BETWEEN $1 AND $2
+         WHERE is_owed AND intent_id IS NOT NULL AND created_at BETWEEN $1 AND $2
            AND NOT EXISTS (SELECT FROM outbox o WHERE o.done_at IS NULL AND o.kind = 'void'
                                                   AND o.body ->> 'intent_id' = a.intent_id)
          ORDER BY created_at LIMIT $3",

@@ -1,8 +1,8 @@
 //! Who gets what. Pure: the order of arrival is the order of the slice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::look::{Facts, Seat};
+use super::look::{Facts, Seat, Seats};
 use super::{Draft, Outcome, Wanted, Wish};
 use crate::error::{Error, Result};
 use crate::payments::PAYMENT_MAX;
@@ -30,6 +30,10 @@ pub(super) struct Win {
     pub(super) fees: Vec<Fee>,
     /// The account's older place, which makes room.
     pub(super) ends: Option<String>,
+    /// The place has a redemption.
+    pub(super) was_redeemed: bool,
+    /// The account has a limit in the drop.
+    pub(super) was_limited: bool,
 }
 
 impl Decided {
@@ -50,7 +54,7 @@ impl Decided {
 }
 
 /// Whoever comes first wins, unless something else stands in the way: then the next one may.
-pub(super) fn decide(wishes: &[Wish], facts: Vec<Facts>, seats: &HashMap<i64, Seat>) -> Vec<Decided> {
+pub(super) fn decide(wishes: &[Wish], facts: Vec<Facts>, seats: &Seats) -> Vec<Decided> {
     let mut given = HashSet::new();
     let mut decided = Vec::with_capacity(wishes.len());
     for (index, (wish, facts)) in wishes.iter().zip(facts).enumerate() {
@@ -67,7 +71,7 @@ pub(super) fn decide(wishes: &[Wish], facts: Vec<Facts>, seats: &HashMap<i64, Se
 struct Deciding<'a> {
     index: usize,
     draft: &'a Draft,
-    seats: &'a HashMap<i64, Seat>,
+    seats: &'a Seats,
     /// What the winners before this one get.
     given: &'a HashSet<i64>,
 }
@@ -158,10 +162,19 @@ impl Deciding<'_> {
         let total = fees.iter().fold(prices, |sum, fee| sum?.checked_add(fee.amount));
         let payable = total.filter(|total| (1..=PAYMENT_MAX).contains(total));
         let total = payable.ok_or(Error::Unpayable { max: PAYMENT_MAX })?;
-        if i64::from(facts.quantity) + i64::from(quantity) > i64::from(self.draft.sale.max_per_fan) {
+        if i64::from(facts.quantity.unwrap_or(0)) + i64::from(quantity) > i64::from(self.draft.sale.max_per_fan) {
             return Err(Error::Limit);
         }
         let ordinals = seats.iter().map(|seat| seat.ordinal).collect();
-        Ok(Win { index: self.index, tickets, ordinals, total, fees, ends: facts.other })
+        Ok(Win {
+            index: self.index,
+            tickets,
+            ordinals,
+            total,
+            fees,
+            ends: facts.other,
+            was_redeemed: facts.owner.is_some(),
+            was_limited: facts.quantity.is_some(),
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! What the decision needs: locks first, then a look behind them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
@@ -26,8 +26,10 @@ pub(super) struct Facts {
     pub(super) other_is_stale: bool,
     /// The place's open booking.
     pub(super) open: Option<Uuid>,
-    /// Tickets the account holds or owns in the drop.
-    pub(super) quantity: i32,
+    /// Tickets the account holds or owns in the drop, if it ever had any.
+    pub(super) quantity: Option<i32>,
+    /// Locked tickets with a live claim: of all wishes, told with the first one.
+    claimed: Option<Vec<i64>>,
 }
 
 /// A ticket as it stands behind the locks.
@@ -44,22 +46,43 @@ pub(super) struct Seat {
     pub(super) returned_at: Option<Timestamp>,
 }
 
+pub(super) type Seats = HashMap<i64, Seat>;
+
+#[derive(FromRow)]
+struct Row {
+    ticket_id: i64,
+    ordinal: i32,
+    price: i64,
+    free: bool,
+    returned_at: Option<jiff_sqlx::Timestamp>,
+}
+
+impl Row {
+    fn seat(self, locked: bool) -> (i64, Seat) {
+        let ordinal = u32::try_from(self.ordinal).unwrap_or_default(); // never negative
+        let returned_at = self.returned_at.map(jiff_sqlx::Timestamp::to_jiff);
+        (self.ticket_id, Seat { ordinal, price: self.price, free: self.free, locked, returned_at })
+    }
+}
+
 /// Locks places (those that were redeemed before), then tickets by id. Tickets that are gone already are left alone:
-/// of many who want a sold seat, nobody waits for anybody.
-pub(super) async fn lock(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<HashSet<i64>> {
+/// of many who want a sold seat, nobody waits for anybody. Whoever was waited for may have claimed a ticket: that is
+/// seen by [`facts`] only.
+pub(super) async fn lock(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<Seats> {
     let (mut exactly, mut first_of) = (Vec::new(), Vec::new());
     for wish in wishes {
         let some = if matches!(wish.wanted, Wanted::Exactly(_)) { &mut exactly } else { &mut first_of };
         some.extend(wish.tickets());
     }
     // the count is known only when every place is locked, and no ticket is locked before it is known
-    let waited: Vec<i64> = sqlx::query_scalar(
+    let waited: Vec<Row> = sqlx::query_as(
         "WITH places AS MATERIALIZED (
-             SELECT FROM redemptions r JOIN unnest($1::text[], $2::text[]) AS w (drop_id, place) USING (drop_id, place)
-             ORDER BY r.drop_id, r.place FOR UPDATE OF r)
-         SELECT ticket_id FROM tickets t
+             SELECT FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS w (drop_id, place) ORDER BY 1, 2) w
+                  CROSS JOIN LATERAL (SELECT FROM redemptions r WHERE r.drop_id = w.drop_id AND r.place = w.place
+                                      LIMIT 1 FOR UPDATE) r)
+         SELECT ticket_id, ordinal, price, true AS free, returned_at FROM tickets t
          WHERE (SELECT count(*) FROM places) >= 0 AND ticket_id = ANY($3) AND status = 'available'
-           AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')) IS NULL
+           AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) IS NULL
          ORDER BY ticket_id FOR UPDATE OF t",
     )
     .bind(drop_ids(wishes))
@@ -67,19 +90,19 @@ pub(super) async fn lock(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result
     .bind(exactly)
     .fetch_all(&mut *db)
     .await?;
-    let mut locked = HashSet::from_iter(waited);
+    let mut locked: Seats = waited.into_iter().map(|row| row.seat(true)).collect();
     if !first_of.is_empty() {
-        locked.extend(lock_free(db, &first_of).await?);
+        locked.extend(lock_free(db, &first_of).await?.into_iter().map(|row| row.seat(true)));
     }
     Ok(locked)
 }
 
 /// Those that nobody else is deciding about: nobody waits.
-async fn lock_free(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<Vec<i64>> {
-    sqlx::query_scalar(
-        "SELECT ticket_id FROM tickets t
+async fn lock_free(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<Vec<Row>> {
+    sqlx::query_as(
+        "SELECT ticket_id, ordinal, price, true AS free, returned_at FROM tickets t
          WHERE ticket_id = ANY($1) AND status = 'available'
-           AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')) IS NULL
+           AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) IS NULL
          ORDER BY ticket_id FOR UPDATE OF t SKIP LOCKED",
     )
     .bind(ticket_ids)
@@ -87,20 +110,24 @@ async fn lock_free(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<
     .await
 }
 
-/// In the order of the wishes. Subqueries of at most one row each: looked up by index, whatever the planner knows of
-/// the tables' sizes.
-pub(super) async fn facts(db: impl PgExecutor<'_>, wishes: &[Wish]) -> sqlx::Result<Vec<Facts>> {
-    sqlx::query_as(
+/// In the order of the wishes, by a statement of its own: it sees what whoever had the locks before has committed, and
+/// marks the `locked` seats that he took. Subqueries of at most one row each: looked up by index, whatever the planner
+/// knows of the tables' sizes.
+pub(super) async fn facts(db: impl PgExecutor<'_>, wishes: &[Wish], locked: &mut Seats) -> sqlx::Result<Vec<Facts>> {
+    let mut facts: Vec<Facts> = sqlx::query_as(
         "SELECT (SELECT true FROM idempotency i WHERE i.user_id = w.user_id AND i.key = w.key) IS NOT NULL AS key_in_use,
                 r.user_id AS owner,
                 r.ended_at IS NOT NULL AS used_up,
                 (SELECT true FROM ended_places e WHERE e.drop_id = w.drop_id AND e.place = w.place) IS NOT NULL AS has_left,
                 o.place AS other,
                 COALESCE(o.is_stale, false) AS other_is_stale,
-                (SELECT booking_id FROM bookings b
-                 WHERE b.drop_id = w.drop_id AND b.place = w.place AND b.status = 'pending') AS open,
-                COALESCE((SELECT quantity FROM fan_limits l
-                          WHERE l.drop_id = w.drop_id AND l.user_id = w.user_id), 0) AS quantity
+                -- a place without a redemption has no booking
+                CASE WHEN r.user_id IS NOT NULL THEN
+                    (SELECT booking_id FROM bookings b
+                     WHERE b.drop_id = w.drop_id AND b.place = w.place AND b.status = 'pending') END AS open,
+                (SELECT quantity FROM fan_limits l WHERE l.drop_id = w.drop_id AND l.user_id = w.user_id) AS quantity,
+                CASE WHEN position = 1 THEN
+                    ARRAY(SELECT ticket_id FROM claims c WHERE c.ticket_id = ANY($6) AND c.is_live) END AS claimed
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
                   WITH ORDINALITY AS w (user_id, key, drop_id, place, now, position)
               LEFT JOIN LATERAL (SELECT user_id, ended_at FROM redemptions r
@@ -121,32 +148,35 @@ pub(super) async fn facts(db: impl PgExecutor<'_>, wishes: &[Wish]) -> sqlx::Res
     .bind(drop_ids(wishes))
     .bind(places(wishes))
     .bind(wishes.iter().map(|wish| wish.draft.now.to_sqlx()).collect::<Vec<_>>())
-    .fetch_all(db)
-    .await
-}
-
-pub(super) async fn seats(
-    db: impl PgExecutor<'_>,
-    wishes: &[Wish],
-    locked: &HashSet<i64>,
-) -> sqlx::Result<HashMap<i64, Seat>> {
-    let ticket_ids: Vec<i64> = wishes.iter().flat_map(Wish::tickets).collect();
-    let rows: Vec<(i64, i32, i64, bool, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
-        "SELECT ticket_id, ordinal, price,
-                status = 'available' AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id
-                                                                      AND c.state IN ('held', 'sold')) IS NULL,
-                returned_at
-         FROM tickets t WHERE ticket_id = ANY($1)",
-    )
-    .bind(ticket_ids)
+    .bind(locked.keys().copied().collect::<Vec<_>>())
     .fetch_all(db)
     .await?;
-    let seat = |(ticket_id, ordinal, price, free, returned_at): (_, i32, _, _, Option<jiff_sqlx::Timestamp>)| {
-        let ordinal = u32::try_from(ordinal).unwrap_or_default(); // never negative
-        let returned_at = returned_at.map(jiff_sqlx::Timestamp::to_jiff);
-        (ticket_id, Seat { ordinal, price, free, locked: locked.contains(&ticket_id), returned_at })
-    };
-    Ok(rows.into_iter().map(seat).collect())
+    let claimed = facts.first_mut().and_then(|first| first.claimed.take());
+    for ticket_id in claimed.into_iter().flatten() {
+        if let Some(seat) = locked.get_mut(&ticket_id) {
+            seat.free = false;
+        }
+    }
+    Ok(facts)
+}
+
+/// The other tickets that are wanted: somebody has them, or was deciding about them.
+pub(super) async fn others(db: impl PgExecutor<'_>, wishes: &[Wish], locked: &Seats) -> sqlx::Result<Seats> {
+    let others: Vec<i64> =
+        wishes.iter().flat_map(Wish::tickets).filter(|ticket_id| !locked.contains_key(ticket_id)).collect();
+    if others.is_empty() {
+        return Ok(Seats::new());
+    }
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT ticket_id, ordinal, price, returned_at,
+                status = 'available'
+                AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) IS NULL AS free
+         FROM tickets t WHERE ticket_id = ANY($1)",
+    )
+    .bind(others)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.seat(false)).collect())
 }
 
 fn drop_ids(wishes: &[Wish]) -> Vec<&str> {

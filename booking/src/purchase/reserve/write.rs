@@ -16,6 +16,7 @@ struct Written {
     booked: i64,
     claimed: i64,
     limited: i64,
+    attempted: i64,
     keyed: i64,
 }
 
@@ -34,6 +35,7 @@ pub(super) async fn write(tx: &mut PgTransaction<'_>, wishes: &[Wish], wins: &[&
         booked: bookings,
         claimed: i64::try_from(tickets).map_err(anyhow::Error::from)?,
         limited: bookings,
+        attempted: bookings,
         keyed: bookings,
     };
     let written = insert(tx, &winners).await?;
@@ -41,47 +43,57 @@ pub(super) async fn write(tx: &mut PgTransaction<'_>, wishes: &[Wish], wins: &[&
 }
 
 async fn insert(tx: &mut PgTransaction<'_>, winners: &[(&Draft, &Win)]) -> sqlx::Result<Written> {
-    // a ticket with a live claim is left out by the index claims_one_live_per_ticket, a used key by its primary key,
-    // a place that is somebody else's or over by the condition
+    // what the look found missing is inserted, and whoever was faster makes that an error: ON CONFLICT would look it up
+    // once more. What it found is updated if it is still the account's: ON CONFLICT always finds it by its index, while
+    // a join does so only where the planner thinks the table is large. An account or an event that does not exist is
+    // NULL, which its column refuses.
     let query = sqlx::query_as(
         "WITH won AS MATERIALIZED (
              SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[], $7::text[],
                                   $8::text[], $9::text[], $10::timestamptz[], $11::bigint[], $12::text[], $13::int[],
-                                  $14::int[], $15::timestamptz[], $16::timestamptz[])
+                                  $14::int[], $15::timestamptz[], $16::timestamptz[], $17::bool[], $18::bool[])
                  AS w (booking_id, attempt_id, event_id, user_id, key, fingerprint, drop_id, place, jti, token_ends,
-                       total, currency, quantity, maximum, now, hold_ends)),
+                       total, currency, quantity, maximum, now, hold_ends, was_redeemed, was_limited)),
          redeemed AS (
+             INSERT INTO redemptions (drop_id, place, user_id, jti, redeemed_at, expires_at)
+             SELECT drop_id, place, user_id, jti, now, token_ends FROM won WHERE NOT was_redeemed RETURNING 1),
+         redeemed_again AS (
              INSERT INTO redemptions AS r (drop_id, place, user_id, jti, redeemed_at, expires_at)
-             SELECT drop_id, place, user_id, jti, now, token_ends FROM won
+             SELECT drop_id, place, user_id, jti, now, token_ends FROM won WHERE was_redeemed
              ON CONFLICT (drop_id, place) DO UPDATE SET expires_at = GREATEST(r.expires_at, EXCLUDED.expires_at)
              WHERE r.user_id = EXCLUDED.user_id AND r.ended_at IS NULL RETURNING 1),
          booked AS (
              INSERT INTO bookings (booking_id, user_id, event_id, drop_id, place, total_amount, currency, quantity,
                                    booking_date, expires_at)
-             SELECT booking_id, user_id, event_id, drop_id, place, total, currency, quantity, now, hold_ends FROM won
-             RETURNING 1),
+             SELECT booking_id, (SELECT user_id FROM users u WHERE u.user_id = w.user_id),
+                    (SELECT event_id FROM events e WHERE e.event_id = w.event_id), drop_id, place, total, currency,
+                    quantity, now, hold_ends
+             FROM won w RETURNING 1),
          claimed AS (
              INSERT INTO claims (booking_id, ticket_id, created_at)
-             SELECT * FROM unnest($17::uuid[], $18::bigint[], $19::timestamptz[])
-             ON CONFLICT (ticket_id) WHERE state IN ('held', 'sold') DO NOTHING RETURNING 1),
+             SELECT * FROM unnest($19::uuid[], $20::bigint[], $21::timestamptz[]) RETURNING 1),
          limited AS (
              INSERT INTO fan_limits (drop_id, user_id, quantity, maximum)
-             SELECT drop_id, user_id, quantity, maximum FROM won
+             SELECT drop_id, user_id, quantity, maximum FROM won WHERE NOT was_limited RETURNING 1),
+         limited_again AS (
+             INSERT INTO fan_limits (drop_id, user_id, quantity, maximum)
+             SELECT drop_id, user_id, quantity, maximum FROM won WHERE was_limited
              ON CONFLICT (drop_id, user_id)
-             DO UPDATE SET quantity = fan_limits.quantity + EXCLUDED.quantity, maximum = EXCLUDED.maximum
-             RETURNING 1),
+             DO UPDATE SET quantity = fan_limits.quantity + EXCLUDED.quantity, maximum = EXCLUDED.maximum RETURNING 1),
          attempted AS (
              INSERT INTO payment_attempts (attempt_id, booking_id, created_at)
-             SELECT attempt_id, booking_id, now FROM won),
+             SELECT attempt_id, booking_id, now FROM won RETURNING 1),
          charged AS (
              INSERT INTO booking_fees (booking_id, position, label, amount)
-             SELECT * FROM unnest($20::uuid[], $21::int[], $22::text[], $23::bigint[])),
+             SELECT * FROM unnest($22::uuid[], $23::int[], $24::text[], $25::bigint[])),
          keyed AS (
              INSERT INTO idempotency (user_id, key, fingerprint, booking_id, locked_at, created_at)
-             SELECT user_id, key, fingerprint, booking_id, now, now FROM won
-             ON CONFLICT (user_id, key) DO NOTHING RETURNING 1)
-         SELECT (SELECT count(*) FROM redeemed) AS redeemed, (SELECT count(*) FROM booked) AS booked,
-                (SELECT count(*) FROM claimed) AS claimed, (SELECT count(*) FROM limited) AS limited,
+             SELECT user_id, key, fingerprint, booking_id, now, now FROM won RETURNING 1)
+         SELECT (SELECT count(*) FROM redeemed) + (SELECT count(*) FROM redeemed_again) AS redeemed,
+                (SELECT count(*) FROM booked) AS booked,
+                (SELECT count(*) FROM claimed) AS claimed,
+                (SELECT count(*) FROM limited) + (SELECT count(*) FROM limited_again) AS limited,
+                (SELECT count(*) FROM attempted) AS attempted,
                 (SELECT count(*) FROM keyed) AS keyed",
     );
     let claims = || winners.iter().flat_map(|(draft, win)| win.tickets.iter().map(move |ticket| (*draft, *ticket)));
@@ -105,6 +117,8 @@ async fn insert(tx: &mut PgTransaction<'_>, winners: &[(&Draft, &Win)]) -> sqlx:
         .bind(column.of(|draft, _| draft.sale.max_per_fan))
         .bind(column.of(|draft, _| draft.now.to_sqlx()))
         .bind(column.of(|draft, _| draft.expires_at.to_sqlx()))
+        .bind(column.of(|_, win| win.was_redeemed))
+        .bind(column.of(|_, win| win.was_limited))
         .bind(claims().map(|(draft, _)| draft.booking_id).collect::<Vec<_>>())
         .bind(claims().map(|(_, ticket)| ticket).collect::<Vec<_>>())
         .bind(claims().map(|(draft, _)| draft.now.to_sqlx()).collect::<Vec<_>>())

@@ -48,14 +48,16 @@ pub(super) async fn lock_held(
     // the count is known only when every place is locked, and no ticket is locked before it is known
     let rows: Vec<(Uuid, i64, bool, bool)> = sqlx::query_as(
         "WITH places AS MATERIALIZED (
-             SELECT FROM redemptions r JOIN unnest($1::text[], $2::text[]) AS w (drop_id, place) USING (drop_id, place)
-             ORDER BY r.drop_id, r.place FOR UPDATE OF r)
+             SELECT FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS w (drop_id, place) ORDER BY 1, 2) w
+                  CROSS JOIN LATERAL (SELECT FROM redemptions r WHERE r.drop_id = w.drop_id AND r.place = w.place
+                                      LIMIT 1 FOR UPDATE) r)
          SELECT c.booking_id, t.ticket_id, t.status = 'available',
                 COALESCE((SELECT a.undone_at IS NOT NULL OR a.refunding_at IS NOT NULL
                                  OR COALESCE(a.voiding_at > w.voiding, false)
                           FROM payment_attempts a WHERE a.intent_id = w.intent_id), false)
          FROM unnest($3::uuid[], $4::text[], $5::timestamptz[]) AS w (booking_id, intent_id, voiding)
-              JOIN claims c ON c.booking_id = w.booking_id AND c.state = 'held'
+              CROSS JOIN LATERAL (SELECT booking_id, ticket_id FROM claims c
+                                  WHERE c.booking_id = w.booking_id AND c.state = 'held' OFFSET 0) c
               JOIN tickets t ON t.ticket_id = c.ticket_id
          WHERE (SELECT count(*) FROM places) >= 0
          ORDER BY t.ticket_id FOR UPDATE OF t",

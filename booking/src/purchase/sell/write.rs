@@ -1,5 +1,7 @@
 //! What a sale changes, written in one statement and counted.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, PgTransaction};
@@ -28,7 +30,9 @@ struct Written {
 /// # Errors
 /// `Torn` when a booking would have got less than was decided.
 pub(super) async fn write(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>]) -> Result<Vec<(Uuid, i64)>, Failure> {
-    let written = update(tx, sales).await?;
+    // one instant for all of them: the last to come
+    let now = sales.iter().map(|sale| sale.decision.now).max().unwrap_or(Timestamp::UNIX_EPOCH);
+    let written = update(tx, sales, now).await?;
     let bookings = i64::try_from(sales.len()).map_err(anyhow::Error::from)?;
     let tickets =
         i64::try_from(sales.iter().map(|sale| sale.tickets.len()).sum::<usize>()).map_err(anyhow::Error::from)?;
@@ -36,51 +40,49 @@ pub(super) async fn write(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>]) -> Res
     if changed != (bookings, tickets, tickets, sales.len()) {
         return Err(Failure::Torn);
     }
-    let now = sales.iter().map(|sale| sale.decision.now).max().unwrap_or(Timestamp::UNIX_EPOCH);
     for intent_id in written.losers {
         outbox::enqueue(&mut **tx, &Job::Void { intent_id }, now).await?;
     }
     Ok(written.bookings.into_iter().zip(written.captures).collect())
 }
 
-async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>]) -> Result<Written, Failure> {
+async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>], now: Timestamp) -> Result<Written, Failure> {
     let mut jobs = Vec::with_capacity(2 * sales.len());
     for Sale { decision, booking, .. } in sales {
         let capture = Job::Capture { booking_id: decision.booking_id, intent_id: decision.intent_id.clone() };
         let end_place = Job::EndPlace { drop_id: booking.drop_id.clone(), place: booking.place.clone() };
         for job in [capture, end_place] {
-            let (kind, body) = outbox::columns(&job)?;
-            jobs.push((kind, body, decision.now));
+            jobs.push(outbox::columns(&job)?);
         }
     }
     let tickets = || sales.iter().flat_map(|sale| sale.tickets.iter().map(move |ticket| (sale, *ticket)));
     let written = sqlx::query_as(
-        "WITH won AS MATERIALIZED (
-             SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-                 AS w (booking_id, intent_id, drop_id, place, now)),
-         tickets_won AS MATERIALIZED (
-             SELECT * FROM unnest($6::bigint[], $7::uuid[], $8::uuid[], $9::timestamptz[])
-                 AS w (ticket_id, booking_id, user_id, now)),
+        // found by ANY: a join would find rows by their index only where the planner thinks the table is large
+        "WITH tickets_won AS MATERIALIZED (
+             SELECT * FROM unnest($6::bigint[], $7::uuid[], $8::uuid[]) AS w (ticket_id, booking_id, user_id)),
          ended AS (
-             UPDATE redemptions r SET ended_at = w.now FROM won w
-             WHERE r.drop_id = w.drop_id AND r.place = w.place AND r.ended_at IS NULL),
+             UPDATE redemptions SET ended_at = $5 WHERE drop_id = ANY($3) AND place = ANY($4) AND ended_at IS NULL),
          sold AS (
-             UPDATE claims c SET state = 'sold' FROM tickets_won w
-             WHERE c.booking_id = w.booking_id AND c.ticket_id = w.ticket_id AND c.state = 'held' RETURNING 1),
+             UPDATE claims SET state = 'sold'
+             WHERE booking_id = ANY($1) AND ticket_id = ANY($6) AND state = 'held' RETURNING 1),
          purchased AS (
              UPDATE tickets t SET status = 'purchased', user_id = w.user_id, booking_id = w.booking_id,
-                                  purchase_date = w.now
+                                  purchase_date = $5
              FROM tickets_won w WHERE t.ticket_id = w.ticket_id AND t.status = 'available' RETURNING 1),
          completed AS (
-             UPDATE bookings b SET status = 'completed', phase = 'closed', completed_at = w.now, intent_id = w.intent_id
-             FROM won w WHERE b.booking_id = w.booking_id AND b.status = 'pending' RETURNING 1),
+             UPDATE bookings SET status = 'completed', phase = 'closed', completed_at = $5,
+                                 intent_id = ($2::text[])[array_position($1::uuid[], booking_id)]
+             WHERE booking_id = ANY($1) AND status = 'pending' RETURNING 1),
          attempted AS (
-             UPDATE payment_attempts a SET status = CASE WHEN a.intent_id = w.intent_id THEN 'won' ELSE 'void' END
-             FROM won w WHERE a.booking_id = w.booking_id AND (a.status <> 'void' OR a.intent_id = w.intent_id)
-             RETURNING a.intent_id, a.status),
+             UPDATE payment_attempts
+             SET status = CASE WHEN intent_id = ($2::text[])[array_position($1::uuid[], booking_id)]
+                               THEN 'won' ELSE 'void' END
+             WHERE booking_id = ANY($1)
+               AND (status <> 'void' OR intent_id = ($2::text[])[array_position($1::uuid[], booking_id)])
+             RETURNING intent_id, status),
          queued AS (
              INSERT INTO outbox (kind, body, run_at, created_at)
-             SELECT kind, body, now, now FROM unnest($10::text[], $11::jsonb[], $12::timestamptz[]) AS w (kind, body, now)
+             SELECT kind, body, $5, $5 FROM unnest($9::text[], $10::jsonb[]) AS w (kind, body)
              RETURNING outbox_id, kind, body)
          SELECT (SELECT count(*) FROM sold) AS sold, (SELECT count(*) FROM purchased) AS purchased,
                 (SELECT count(*) FROM completed) AS completed,
@@ -90,16 +92,14 @@ async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>]) -> Result<Writte
     )
     .bind(sales.iter().map(|sale| sale.decision.booking_id).collect::<Vec<_>>())
     .bind(sales.iter().map(|sale| sale.decision.intent_id.as_str()).collect::<Vec<_>>())
-    .bind(sales.iter().map(|sale| sale.booking.drop_id.as_str()).collect::<Vec<_>>())
+    .bind(Vec::from_iter(BTreeSet::from_iter(sales.iter().map(|sale| sale.booking.drop_id.as_str()))))
     .bind(sales.iter().map(|sale| sale.booking.place.as_str()).collect::<Vec<_>>())
-    .bind(sales.iter().map(|sale| sale.decision.now.to_sqlx()).collect::<Vec<_>>())
+    .bind(now.to_sqlx())
     .bind(tickets().map(|(_, ticket)| ticket).collect::<Vec<_>>())
     .bind(tickets().map(|(sale, _)| sale.decision.booking_id).collect::<Vec<_>>())
     .bind(tickets().map(|(sale, _)| sale.booking.user_id).collect::<Vec<_>>())
-    .bind(tickets().map(|(sale, _)| sale.decision.now.to_sqlx()).collect::<Vec<_>>())
-    .bind(jobs.iter().map(|(kind, _, _)| kind.as_str()).collect::<Vec<_>>())
-    .bind(jobs.iter().map(|(_, body, _)| body).collect::<Vec<_>>())
-    .bind(jobs.iter().map(|(_, _, now)| now.to_sqlx()).collect::<Vec<_>>())
+    .bind(jobs.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>())
+    .bind(jobs.iter().map(|(_, body)| body).collect::<Vec<_>>())
     .fetch_one(&mut **tx)
     .await?;
     Ok(written)

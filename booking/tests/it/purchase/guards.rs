@@ -26,6 +26,29 @@ async fn the_index_allows_one_live_claim_a_ticket() {
 }
 
 #[tokio::test]
+async fn what_is_part_of_a_booking_is_not_taken_away() {
+    let fixture = still().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (one, two) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let id = booked(&fixture, &one, &sale, &["A-1"]).await.booking_id();
+    let delete = async |sql: &'static str, id: Uuid| {
+        let done = sqlx::query(sql).bind(id).execute(&fixture.world.pool).await;
+        done.map(|done| done.rows_affected())
+            .map_err(|error| error.as_database_error().unwrap().code().unwrap().to_string())
+    };
+    let user = "DELETE FROM users WHERE user_id = $1";
+    let booking = "DELETE FROM bookings WHERE booking_id = $1";
+    let tickets = "DELETE FROM tickets WHERE event_id = $1";
+    const FOREIGN_KEY_VIOLATION: &str = "23503";
+    for (sql, whose) in [(user, one.fan.user_id), (booking, id), (tickets, sale.event_id)] {
+        assert_eq!(delete(sql, whose).await, Err(FOREIGN_KEY_VIOLATION.to_owned()), "{sql}");
+    }
+    assert_eq!(delete(user, two.fan.user_id).await, Ok(1), "who has booked nothing may go");
+    let unsold = "DELETE FROM tickets WHERE event_id = $1 AND seat_number <> 'A-1'";
+    assert_eq!(delete(unsold, sale.event_id).await, Ok(3));
+}
+
+#[tokio::test]
 async fn checkout_counts_the_claims_it_got() {
     let fixture = still().await;
     let sale = fixture.on_sale(1, 4).await;

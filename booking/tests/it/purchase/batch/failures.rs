@@ -9,7 +9,7 @@ async fn one_that_the_database_refuses_does_not_cost_the_others_anything() {
     for (at, fan) in crowd.fans(12).await.into_iter().enumerate() {
         wishes.push((fan, crowd.these(&[at])));
     }
-    // no such account: the foreign key refuses the whole statement
+    // no such account: its column refuses the whole statement
     wishes.insert(5, (Arc::new(crowd.stranger()), crowd.these(&[20])));
     let mut told = crowd.together(wishes).await;
     let refused = told.remove(5);
@@ -90,7 +90,12 @@ async fn counters_of_several_processes_never_deadlock() {
     assert!(won > 0);
     assert_eq!(count(&crowd.fixture, "SELECT count(*) FROM bookings").await, won as i64);
     drop(counters);
-    pool.close().await; // sessions that end tell what they met
+    // sessions that end tell what they met
+    let lanes = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'onsale-counter'";
+    while count(&crowd.fixture, lanes).await > 0 {
+        tokio::task::yield_now().await;
+    }
     let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     assert_eq!(count(&crowd.fixture, sql).await, 0);
 }

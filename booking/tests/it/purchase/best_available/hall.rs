@@ -113,7 +113,7 @@ impl Solver {
         let spots = sqlx::query_as(
             "SELECT seat_number AS label, zone, tier, price, pool,
                     status = 'available' AND NOT EXISTS (
-                        SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state IN ('held', 'sold')) AS free
+                        SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) AS free
              FROM tickets t WHERE event_id = $1 ORDER BY ordinal",
         )
         .bind(sale.event_id)
