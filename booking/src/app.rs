@@ -114,6 +114,7 @@ impl Limits {
 /// Builds the role: its routes, its state, and its background jobs on the lifecycle.
 pub async fn build(settings: Settings, deps: Deps) -> anyhow::Result<(Router, App)> {
     settings.stripe.check()?;
+    outbox::check(&settings)?;
     let stripe_base = settings.stripe.api_base.parse().context("booking.stripe.api_base")?;
     let moment = Duration::from_millis(settings.availability_ms);
     let app = App(Arc::new(Inner {

@@ -14,3 +14,9 @@ pub(crate) const SEAT_LAST_LOOKS: &str = "onsale_seat_last_looks_total";
 pub(crate) const RECONCILED: &str = "onsale_reconciled_total";
 /// Counter: bookings that were made, completed or cancelled, by outcome (`made`, `completed` or the reason).
 pub(crate) const BOOKINGS: &str = "onsale_bookings_total";
+/// Counter: outbox jobs that failed and come again, by kind.
+pub(crate) const OUTBOX_FAILURES: &str = "onsale_outbox_failures_total";
+/// Counter: outbox jobs that will not come again although they failed, by kind: for a person to look at.
+pub(crate) const OUTBOX_GIVEN_UP: &str = "onsale_outbox_given_up_total";
+/// Counter: how often the provider did not know an intent of ours, by whether it was believed (`yes`, `no`).
+pub(crate) const INTENTS_MISSING: &str = "onsale_intents_missing_total";

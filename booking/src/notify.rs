@@ -72,6 +72,14 @@ impl Notifier {
         Ok(())
     }
 
+    /// The money came too late and went back.
+    pub(crate) async fn send_late(&self, app: &App, booking_id: Uuid) -> anyhow::Result<()> {
+        let Some(mailer) = self.mailer() else { return Ok(()) };
+        let letter = mail::Letter::load(app, booking_id).await?;
+        mailer.send(letter.late(&self.from)?).await?;
+        Ok(())
+    }
+
     /// It is the turn of somebody in a line who asked to be told. Without a mail server the address is forgotten all
     /// the same.
     pub(crate) async fn send_turn(&self, app: &App, drop_id: &str, place: &str) -> anyhow::Result<()> {

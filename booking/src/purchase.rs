@@ -47,6 +47,7 @@ pub(crate) mod claims;
 pub(crate) mod fan_limits;
 pub mod fees;
 pub mod idempotency;
+pub(crate) mod looks;
 pub(crate) mod redemptions;
 pub mod sale;
 pub(crate) mod tickets;

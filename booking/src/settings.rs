@@ -47,7 +47,8 @@ pub struct Settings {
     /// How often the outbox is looked at, in milliseconds.
     pub outbox_poll_ms: u64,
     /// How long a job of the outbox is its worker's alone, in seconds; one whose worker died is taken up after that.
-    /// Three quarters of it must suffice for three tries at the provider (10 s each).
+    /// Three quarters of it must suffice for three tries at the provider (10 s each), and be at most 60 s, which is how
+    /// long a cancellation is taken to be under way.
     pub outbox_lease_s: u64,
     /// How often open payments are compared with the provider, in milliseconds.
     pub payment_poll_ms: u64,
@@ -156,7 +157,7 @@ pub struct Quotas {
     pub registration: Quota,
     /// Checkouts, and as many confirmations.
     pub checkout: Quota,
-    /// Confirmations by one account, each of which asks the provider.
+    /// Confirmations, cancellations and extensions by one account, each of which may ask the provider.
     pub confirm: Quota,
 }
 

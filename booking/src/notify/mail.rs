@@ -84,8 +84,9 @@ impl Letter {
 
     pub(super) fn refusal(&self, from: &Mailbox) -> anyhow::Result<Message> {
         let text = format!(
-            "The payment for {} ({}) was authorised, but your bank refused it when we took the money.\n\
-             Nothing was charged, and the seats were given back.\n\nBooking: {}\n",
+            "The payment for {} ({}) was authorised, but the money could not be taken: there are no tickets.\n\
+             You pay nothing: should your bank show a charge, it goes back to you. The seats were given back.\n\n\
+             Booking: {}\n",
             self.about.event,
             self.when(),
             self.about.booking_id,
@@ -109,6 +110,23 @@ impl Letter {
         );
         Ok(self
             .envelope(from, "refund", &format!("Refunded: {}", self.about.event))
+            .singlepart(SinglePart::plain(text))?)
+    }
+
+    pub(super) fn late(&self, from: &Mailbox) -> anyhow::Result<Message> {
+        let text = format!(
+            "Your payment for {} ({}) came when the time to pay was over, and the seats could not be had any more: \
+             there are no tickets.\nWe have given it back: {} {} (minor units). An amount that your bank has only \
+             reserved is free again within days; one that it has charged comes back within some days, too.\n\n\
+             Booking: {}\n",
+            self.about.event,
+            self.when(),
+            self.about.total_amount,
+            self.about.currency,
+            self.about.booking_id,
+        );
+        Ok(self
+            .envelope(from, "late", &format!("Your payment came too late: {}", self.about.event))
             .singlepart(SinglePart::plain(text))?)
     }
 

@@ -182,7 +182,7 @@ async fn own(app: &App, headers: &HeaderMap, booking_id: &str) -> Result<Own, Er
 
 async fn more_time(app: &App, fan: &Fan, booking: Booking) -> Result<Response, Problem> {
     let here = path(&booking);
-    match extend::extend(app, fan.user_id, booking.booking_id).await {
+    match extend::extend(app, fan.user_id, booking.booking_id, None).await {
         Ok(_) => Ok(see_other(&format!("{here}?{}={}", MORE_TIME.0, MORE_TIME.1))),
         // the page says how it stands now
         Err(Error::BookingCompleted | Error::BookingExpired { .. }) => Ok(see_other(&here)),

@@ -109,6 +109,16 @@ impl Intent {
         }
     }
 
+    /// The fan's money is reserved, or taken and not given back.
+    #[must_use]
+    pub fn has_money(&self) -> bool {
+        match self.status {
+            IntentStatus::RequiresCapture => true,
+            IntentStatus::Succeeded => !self.is_refunded(),
+            _ => false,
+        }
+    }
+
     /// All that was captured was given back.
     #[must_use]
     pub fn is_refunded(&self) -> bool {

@@ -232,7 +232,7 @@ fn refusal(status: StatusCode, advice: Option<bool>, body: &[u8]) -> Failure {
     Failure::Final(if status == StatusCode::PAYMENT_REQUIRED {
         StripeError::Declined { code, message }
     } else {
-        StripeError::Api { status: status.as_u16(), kind: error.kind, code, message }
+        StripeError::Api { status: status.as_u16(), kind: error.kind, code, param: error.param, message }
     })
 }
 
@@ -247,6 +247,7 @@ struct ApiError {
     kind: String,
     code: Option<String>,
     decline_code: Option<String>,
+    param: Option<String>,
     message: Option<String>,
 }
 
@@ -260,6 +261,7 @@ fn segment(intent_id: &str) -> Result<&str, StripeError> {
             status: 404,
             kind: "invalid_request_error".to_owned(),
             code: "resource_missing".to_owned(),
+            param: Some("intent".to_owned()),
             message: "not an intent's id".to_owned(),
         })
     }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use sqlx::{FromRow, PgExecutor};
+use sqlx::{FromRow, PgExecutor, PgPool};
 use uuid::Uuid;
 
+use super::outbox::{self, Job};
 use crate::error::Result;
+use crate::metrics::INTENTS_MISSING;
 
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct Attempt {
@@ -48,10 +50,19 @@ pub(crate) async fn current(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::
     .await
 }
 
+/// An intent that may still have money.
+#[derive(Debug, FromRow)]
+pub(crate) struct MaybePaid {
+    pub(crate) intent_id: String,
+    /// The provider did not know it when it was asked last.
+    pub(crate) is_missing: bool,
+}
+
 /// The intents of the booking that may still have money, newest first, given up or not.
-pub(crate) async fn intents_of(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar(
-        "SELECT intent_id FROM payment_attempts WHERE booking_id = $1 AND intent_id IS NOT NULL AND undone_at IS NULL
+pub(crate) async fn intents_of(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Vec<MaybePaid>> {
+    sqlx::query_as(
+        "SELECT intent_id, missing_since IS NOT NULL AS is_missing FROM payment_attempts
+         WHERE booking_id = $1 AND intent_id IS NOT NULL AND undone_at IS NULL
          ORDER BY created_at DESC, attempt_id",
     )
     .bind(booking_id)
@@ -105,7 +116,7 @@ pub(crate) const VOIDING: Duration = Duration::from_secs(60);
 pub(crate) async fn won_late(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> Result<bool> {
     let since = now.saturating_sub(VOIDING).map_err(anyhow::Error::from)?;
     let done = sqlx::query(
-        "UPDATE payment_attempts SET status = 'won', voiding_at = NULL
+        "UPDATE payment_attempts SET status = 'won', voiding_at = NULL, late_money_at = NULL
          WHERE intent_id = $1 AND undone_at IS NULL AND refunding_at IS NULL
            AND (voiding_at IS NULL OR voiding_at <= $2)",
     )
@@ -116,23 +127,42 @@ pub(crate) async fn won_late(db: impl PgExecutor<'_>, intent_id: &str, now: Time
     Ok(done.rows_affected() == 1)
 }
 
-/// The provider is about to be asked to cancel the intent.
-pub(crate) async fn voiding(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query("UPDATE payment_attempts SET voiding_at = $2 WHERE intent_id = $1")
+/// The provider is about to be asked to cancel the intent. `late`: it has money that came too late.
+pub(crate) async fn voiding(db: impl PgExecutor<'_>, intent_id: &str, late: bool, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE payment_attempts SET voiding_at = $2, late_money_at = CASE WHEN $3 THEN $2 ELSE late_money_at END
+         WHERE intent_id = $1",
+    )
+    .bind(intent_id)
+    .bind(now.to_sqlx())
+    .bind(late)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The provider has said that it did not carry out the cancellation begun at `begun`: what it says next time counts.
+pub(crate) async fn not_voided(db: impl PgExecutor<'_>, intent_id: &str, begun: Timestamp) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET voiding_at = NULL WHERE intent_id = $1 AND voiding_at = $2")
         .bind(intent_id)
-        .bind(now.to_sqlx())
+        .bind(begun.to_sqlx())
         .execute(db)
         .await?;
     Ok(())
 }
 
-/// The provider was asked and did not say that it cancelled: what it says next time counts.
-pub(crate) async fn not_voided(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<()> {
-    sqlx::query("UPDATE payment_attempts SET voiding_at = NULL WHERE intent_id = $1")
-        .bind(intent_id)
-        .execute(db)
-        .await?;
-    Ok(())
+/// Whether a cancellation may be under way whose outcome nobody knows.
+pub(crate) async fn is_voiding(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> Result<bool> {
+    let since = now.saturating_sub(VOIDING).map_err(anyhow::Error::from)?;
+    let is_voiding: Option<bool> = sqlx::query_scalar(
+        "SELECT undone_at IS NULL AND refunding_at IS NULL AND COALESCE(voiding_at > $2, false)
+         FROM payment_attempts WHERE intent_id = $1",
+    )
+    .bind(intent_id)
+    .bind(since.to_sqlx())
+    .fetch_optional(db)
+    .await?;
+    Ok(is_voiding.unwrap_or(false))
 }
 
 /// The provider is about to be asked to give the money back.
@@ -145,14 +175,63 @@ pub(crate) async fn refunding(db: impl PgExecutor<'_>, intent_id: &str, now: Tim
     Ok(())
 }
 
-/// Cancelled or refunded: the intent will never be paid again.
-pub(crate) async fn undone(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query("UPDATE payment_attempts SET status = 'void', undone_at = $2 WHERE intent_id = $1")
+/// Cancelled or refunded: the intent will never be paid again. Who paid too late is written to, once.
+pub(crate) async fn undone(pool: &PgPool, intent_id: &str, now: Timestamp) -> Result<()> {
+    let mut tx = pool.begin().await?;
+    let undone: Option<(Uuid, bool)> = sqlx::query_as(
+        "UPDATE payment_attempts SET status = 'void', undone_at = $2 WHERE intent_id = $1 AND undone_at IS NULL
+         RETURNING booking_id, late_money_at IS NOT NULL",
+    )
+    .bind(intent_id)
+    .bind(now.to_sqlx())
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some((booking_id, true)) = undone {
+        outbox::enqueue(&mut *tx, &Job::LateMail { booking_id }, now).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// How long the provider must have said that it does not know an intent before that is believed: a moment after it was
+/// made, or with the keys of another account, it says so of intents that have money.
+const MISSING: Duration = Duration::from_secs(600);
+
+/// The provider does not know the intent: whether that is certain by now. Of an intent that our books do not know
+/// either it is.
+pub(crate) async fn missing(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> Result<bool> {
+    let long_ago = now.saturating_sub(MISSING).map_err(anyhow::Error::from)?;
+    let is_certain: Option<bool> = sqlx::query_scalar(
+        "UPDATE payment_attempts SET missing_since = COALESCE(missing_since, $2) WHERE intent_id = $1
+         RETURNING missing_since <= $3",
+    )
+    .bind(intent_id)
+    .bind(now.to_sqlx())
+    .bind(long_ago.to_sqlx())
+    .fetch_optional(db)
+    .await?;
+    let is_certain = is_certain.unwrap_or(true);
+    metrics::counter!(INTENTS_MISSING, "believed" => if is_certain { "yes" } else { "no" }).increment(1);
+    tracing::warn!(intent_id, is_certain, "the provider does not know an intent of ours");
+    Ok(is_certain)
+}
+
+/// The provider knows the intent after all.
+pub(crate) async fn found(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET missing_since = NULL WHERE intent_id = $1")
         .bind(intent_id)
-        .bind(now.to_sqlx())
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// The fan pays with another one. False when that was decided before.
+pub(crate) async fn give_up(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<bool> {
+    let done = sqlx::query("UPDATE payment_attempts SET status = 'void' WHERE intent_id = $1 AND status = 'created'")
+        .bind(intent_id)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Gives up every attempt of the booking except the winner's; the intents that must be undone at the provider yet.

@@ -80,6 +80,12 @@ impl Booking {
         self.status == Status::Cancelled && self.reason.as_deref() == Some(Reason::Expired.as_str())
     }
 
+    /// Its seats went before a payment came: one that comes after all is late.
+    pub fn was_too_late(&self) -> bool {
+        let lost = self.reason.as_deref() == Some(Reason::PaymentLost.as_str());
+        self.has_expired() || (self.status == Status::Cancelled && lost)
+    }
+
     /// The intent paid for it.
     pub fn is_won_by(&self, intent_id: &str) -> bool {
         self.status == Status::Completed && self.intent_id.as_deref() == Some(intent_id)
@@ -245,45 +251,17 @@ pub(crate) async fn captured(db: impl PgExecutor<'_>, booking_id: Uuid, now: Tim
     Ok(done.rows_affected() == 1)
 }
 
-/// Open bookings whose time is up take no new payment attempt from now on.
-pub(crate) async fn begin_expiring(db: impl PgExecutor<'_>, now: Timestamp) -> sqlx::Result<()> {
+/// Open bookings whose time is up take no new payment attempt from now on: at most `limit`, the earliest first.
+pub(crate) async fn begin_expiring(db: impl PgExecutor<'_>, limit: i64, now: Timestamp) -> sqlx::Result<()> {
+    // an array, so that the locks are taken once, whatever the planner makes of it
     sqlx::query(
-        "UPDATE bookings SET phase = 'expiring' WHERE booking_id IN (
+        "UPDATE bookings SET phase = 'expiring' WHERE booking_id = ANY(ARRAY(
              SELECT booking_id FROM bookings WHERE status = 'pending' AND phase = 'open' AND expires_at <= $1
-             ORDER BY expires_at FOR UPDATE SKIP LOCKED)",
+             ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
     )
     .bind(now.to_sqlx())
+    .bind(limit)
     .execute(db)
     .await?;
     Ok(())
-}
-
-/// In no particular order, so that some that wait long do not hold up the others.
-pub(crate) async fn expiring(db: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Booking>> {
-    sqlx::query_as(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM bookings WHERE status = 'pending' AND phase = 'expiring' ORDER BY random() LIMIT $1"
-    ))
-    .bind(limit)
-    .fetch_all(db)
-    .await
-}
-
-/// Bookings made before `before` that still wait for a payment that has begun, in no particular order.
-pub(crate) async fn awaiting_payment(
-    db: impl PgExecutor<'_>,
-    before: Timestamp,
-    limit: i64,
-) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar(
-        "SELECT booking_id FROM bookings b
-         WHERE status = 'pending' AND phase = 'open' AND booking_date <= $1
-           AND EXISTS (SELECT FROM payment_attempts a WHERE a.booking_id = b.booking_id AND a.status = 'created')
-         ORDER BY random() LIMIT $2",
-    )
-    .bind(before.to_sqlx())
-    .bind(limit)
-    .fetch_all(db)
-    .await
 }

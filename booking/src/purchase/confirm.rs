@@ -59,21 +59,47 @@ pub(crate) async fn confirm(
 
 /// What the provider said, if that leaves open whether the payment was authorised: settling looks the outcome up.
 async fn authorise(app: &App, booking: &Booking, payment_method: &str) -> Result<Option<StripeError>> {
+    let mut authorised = ask(app, booking, payment_method).await?;
+    if let Err((error, intent_id)) = &authorised
+        && error.is_missing()
+        && !error.refuses_method()
+    {
+        // nobody can pay that one any more: this fan pays with another
+        intents::give_up(app, intent_id).await?;
+        authorised = ask(app, booking, payment_method).await?;
+    }
+    match authorised {
+        Ok(()) => Ok(None),
+        // authorised before, by the browser or by a repeated request: settling tells
+        Err((error, _)) if error.is_unexpected_state() => Ok(None),
+        Err((error @ (StripeError::Failed { .. } | StripeError::Unavailable(_)), _)) => Ok(Some(error)),
+        Err((error, _)) if error.is_missing() && error.refuses_method() => {
+            Err(Error::WrongType("payment_method: the provider does not know it".to_owned()))
+        }
+        Err((error @ StripeError::Api { .. }, _)) if error.refuses_method() => Err(unusable(error)),
+        Err((error, _)) => Err(error.into()),
+    }
+}
+
+/// With the booking's current intent, which is named when that did not work.
+async fn ask(
+    app: &App,
+    booking: &Booking,
+    payment_method: &str,
+) -> Result<std::result::Result<(), (StripeError, String)>> {
     let intent = intents::ensure(app, booking).await?;
     let return_url = format!("{}/checkout/{}", app.public_url, booking.booking_id);
     shared::crash::point("confirm.authorising");
     let authorised = app.stripe.confirm(&intent.intent_id, payment_method, &return_url).await;
     shared::crash::point("confirm.authorised");
-    match authorised {
-        Ok(_) => Ok(None),
-        // authorised before, by the browser or by a repeated request: settling tells
-        Err(error) if error.is_unexpected_state() => Ok(None),
-        Err(error @ (StripeError::Failed { .. } | StripeError::Unavailable(_))) => Ok(Some(error)),
-        Err(StripeError::Api { code, .. }) if code == "resource_missing" => {
-            Err(Error::WrongType("payment_method: the provider does not know it".to_owned()))
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok(authorised.map(|_| ()).map_err(|error| (error, intent.intent_id)))
+}
+
+/// A card used before, or not made for this: not a refusal by its bank, and the fan's way on is the same.
+fn unusable(error: StripeError) -> Error {
+    let StripeError::Api { code, .. } = error else { return error.into() };
+    let code = if code.is_empty() { "payment_method_unusable".to_owned() } else { code };
+    Error::Declined { code, message: "This card cannot be used for the payment. Use another one.".to_owned() }
 }
 
 /// Read again: the capture may have been refused, and then there is no booking any more.

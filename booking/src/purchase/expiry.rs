@@ -4,60 +4,122 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::bookings::{self, Booking};
+use super::looks::{self, Lease};
+use super::outbox;
 use super::release::{self, Reason};
 use super::settle::{self, Settled};
 use super::undo::{self, Undone};
 use crate::app::App;
 use crate::error::{Error, Result};
 
-/// Bookings looked at in one round; those waiting for a bank come again in the next. Not many, so that a
-/// round with a provider that hangs is over soon.
-const ROUND_MAX: i64 = 64;
-/// Bookings worked on at the same time: the provider allows some 25 requests a second.
+/// Bookings that begin to expire in one round: what is due after an outage must not be one long statement.
+const BEGIN_MAX: i64 = 1_000;
+/// Batches of one round. Not many, so that a round with a provider that hangs is over soon.
+const BATCHES_MAX: usize = 8;
+/// Bookings leased and worked on at the same time: the provider allows some 25 requests a second.
 const PARALLEL: usize = 8;
+/// How long a booking is one process's alone, or as long as a job of the outbox where that is shorter; one that dies
+/// gives it back so.
+const LEASE: Duration = Duration::from_secs(30);
 /// How long the provider may take for one booking whose seats may wait a little longer.
 const ASK_BUDGET: Duration = Duration::from_secs(15);
 /// How long for one that is past the cap, where seats are freed without an answer, too.
 const LAST_ASK_BUDGET: Duration = Duration::from_secs(2);
+/// From one look at a booking whose bank is deciding to the next.
+const BANK_PAUSE: Duration = Duration::from_secs(5);
 
-/// Looks once at all bookings whose time is up.
+/// Looks once at bookings whose time is up: a few, then the next few, each once, and none that another process is
+/// looking at.
 pub async fn do_once(app: &App) -> anyhow::Result<()> {
-    bookings::begin_expiring(&app.pool, app.clock.now()).await?;
-    let expiring = bookings::expiring(&app.pool, ROUND_MAX).await?;
-    if !expiring.is_empty() {
-        shared::crash::point("expiry.marked");
+    if let Err(error) = bookings::begin_expiring(&app.pool, BEGIN_MAX, app.clock.now()).await {
+        // those that have begun go on all the same
+        tracing::warn!(error = format!("{:#}", anyhow::Error::from(error)), "expiry: none begins");
     }
-    futures_util::stream::iter(expiring)
-        .for_each_concurrent(PARALLEL, async |booking| {
-            let booking_id = booking.booking_id;
-            if let Err(error) = expire(app, &booking).await {
-                // tried again in the next round
-                tracing::warn!(%booking_id, error = format!("{:#}", anyhow::Error::from(error)), "expiry");
+    let mut failed = Vec::new();
+    let mut round = Ok(());
+    for _ in 0..BATCHES_MAX {
+        match batch(app, &mut failed).await {
+            Ok(PARALLEL) => {}
+            Ok(_) => break,
+            Err(error) => {
+                round = Err(error.into());
+                break;
             }
-        })
-        .await;
-    Ok(())
+        }
+    }
+    // only now, so that none is asked about twice in a round; in the next they are
+    for lease in failed {
+        lease.end(&app.pool, app.clock.now()).await?;
+    }
+    round
 }
 
-async fn expire(app: &App, booking: &Booking) -> Result<()> {
-    // by the clock of this moment: the round may have gone on for a while
-    let past_cap = app.clock.now() >= cap(app, booking)?;
-    let budget = if past_cap { LAST_ASK_BUDGET } else { ASK_BUDGET };
-    // cutting it short is safe: each step is a transaction, and begins anew in the next round
-    match tokio::time::timeout(budget, last_word(app, booking, past_cap)).await {
-        Ok(Ok(LastWord::Spoken)) => Ok(()),
-        Ok(Ok(LastWord::SeatsGoBack)) => free(app, booking).await,
-        Ok(Err(Error::Provider(_))) | Err(_) if past_cap => free(app, booking).await,
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(Error::Unavailable(anyhow::anyhow!("the payment provider took longer than {budget:?}"))),
+/// How many that were; those to be tried again keep their leases.
+async fn batch(app: &App, failed: &mut Vec<Lease>) -> Result<usize> {
+    let lease = LEASE.min(Duration::from_secs(app.settings.outbox_lease_s));
+    let leased = looks::lease_expiring(&app.pool, PARALLEL, lease, app.clock.now()).await?;
+    let count = leased.len();
+    if count > 0 {
+        shared::crash::point("expiry.marked");
     }
+    let looked = futures_util::stream::iter(leased).map(async |lease| (expire(app, lease.booking_id).await, lease));
+    for (after, lease) in looked.buffer_unordered(PARALLEL).collect::<Vec<_>>().await {
+        match after {
+            Ok(After::Over) => {}
+            Ok(After::InBank) => {
+                let later = app.clock.now().saturating_add(BANK_PAUSE).map_err(anyhow::Error::from)?;
+                lease.end(&app.pool, later).await?;
+            }
+            Err(error) => {
+                let booking_id = lease.booking_id;
+                tracing::warn!(%booking_id, error = format!("{:#}", anyhow::Error::from(error)), "expiry");
+                failed.push(lease);
+            }
+        }
+    }
+    Ok(count)
+}
+
+enum After {
+    /// Decided.
+    Over,
+    /// To be asked again, but not at once.
+    InBank,
+}
+
+async fn expire(app: &App, booking_id: Uuid) -> Result<After> {
+    let Some(booking) = bookings::find(&app.pool, booking_id).await? else { return Ok(After::Over) };
+    // by the clock of this moment: the round may have gone on for a while
+    let past_cap = app.clock.now() >= cap(app, &booking)?;
+    let budget = if past_cap { LAST_ASK_BUDGET } else { ask_budget(app) };
+    // cutting it short is safe: each step is a transaction, and begins anew in the next round
+    match tokio::time::timeout(budget, last_word(app, &booking, past_cap)).await {
+        Ok(Ok(LastWord::Spoken)) => return Ok(After::Over),
+        Ok(Ok(LastWord::NotYet)) => return Ok(After::InBank),
+        Ok(Ok(LastWord::SeatsGoBack)) => {}
+        Ok(Err(Error::Provider(_))) | Err(_) if past_cap => {}
+        Ok(Err(error)) => return Err(error),
+        Err(_) => {
+            return Err(Error::Unavailable(anyhow::anyhow!("the payment provider took longer than {budget:?}")));
+        }
+    }
+    free(app, &booking).await?;
+    Ok(After::Over)
+}
+
+/// Shorter than the lease, as with the outbox's jobs.
+fn ask_budget(app: &App) -> Duration {
+    ASK_BUDGET.min(outbox::budget(&app.settings))
 }
 
 enum LastWord {
-    /// Decided, or to be asked for again.
+    /// Decided.
     Spoken,
+    /// The bank is deciding.
+    NotYet,
     SeatsGoBack,
 }
 
@@ -66,7 +128,7 @@ async fn last_word(app: &App, booking: &Booking, past_cap: bool) -> Result<LastW
     match settle::aside(app, booking.booking_id).await? {
         Settled::Completed { .. } | Settled::Over { .. } => return Ok(LastWord::Spoken),
         // the bank is still asking the fan: the seats wait, but not for ever
-        Settled::Pending { in_bank: true, .. } if !past_cap && !booking.is_given_up() => return Ok(LastWord::Spoken),
+        Settled::Pending { in_bank: true, .. } if !past_cap && !booking.is_given_up() => return Ok(LastWord::NotYet),
         Settled::Pending { .. } => {}
     }
     match undo::cancel_all(app, booking.booking_id).await? {
@@ -75,7 +137,7 @@ async fn last_word(app: &App, booking: &Booking, past_cap: bool) -> Result<LastW
             Settled::Completed { .. } | Settled::Over { .. } => return Ok(LastWord::Spoken),
             Settled::Pending { .. } => {}
         },
-        Undone::InBank if !past_cap => return Ok(LastWord::Spoken),
+        Undone::InBank if !past_cap => return Ok(LastWord::NotYet),
         Undone::All | Undone::InBank => {}
     }
     shared::crash::point("expiry.cancelled");

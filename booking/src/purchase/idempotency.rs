@@ -28,10 +28,19 @@ pub(crate) struct Key<'a> {
 pub(crate) enum Next {
     /// Nothing was done under this key.
     Start,
-    /// Begun and not answered; the booking, where one was made.
+    /// Begun and not answered; the booking, where one was made, or was changed by what must not be done again.
     Resume(Option<Uuid>),
     /// It was done; this was the answer.
     Replay(Answer),
+}
+
+/// What a write is told of the key it is done under, in the request's extensions: one that does not bear being done
+/// again writes into its own transaction that it was done, by [`mark`].
+#[derive(Clone, Debug)]
+pub(crate) struct Under {
+    pub(crate) key: String,
+    /// Done before, by a request that died before it had answered.
+    pub(crate) is_done: bool,
 }
 
 /// A stored answer, sent again byte for byte.
@@ -146,6 +155,19 @@ async fn take_over(db: impl PgExecutor<'_>, key: &Key<'_>, seen_at: Timestamp, n
     .bind(now.to_sqlx())
     .execute(db)
     .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Writes down that the key's request is done, in the transaction that does it: a resumed one only answers. False when
+/// another request under the key has done it meanwhile; then the transaction is to be given up.
+pub(crate) async fn mark(db: impl PgExecutor<'_>, user_id: Uuid, key: &str, booking_id: Uuid) -> sqlx::Result<bool> {
+    let done =
+        sqlx::query("UPDATE idempotency SET booking_id = $3 WHERE user_id = $1 AND key = $2 AND booking_id IS NULL")
+            .bind(user_id)
+            .bind(key)
+            .bind(booking_id)
+            .execute(db)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -64,6 +64,18 @@ pub(crate) async fn ensure(app: &App, booking: &Booking) -> Result<PayableIntent
     Ok(PayableIntent { intent_id: intent.id, client_secret: intent.client_secret })
 }
 
+/// The fan pays with another intent. Should the provider have this one after all, it is cancelled there.
+pub(crate) async fn give_up(app: &App, intent_id: &str) -> Result<()> {
+    let mut tx = app.pool.begin().await?;
+    if attempts::give_up(&mut *tx, intent_id).await? {
+        let job = Job::Void { intent_id: intent_id.to_owned() };
+        outbox::enqueue(&mut *tx, &job, app.clock.now()).await?;
+    }
+    tx.commit().await?;
+    app.outbox.wake();
+    Ok(())
+}
+
 /// The last attempt is given up, but the booking still has time.
 async fn new_attempt(app: &App, booking: &Booking) -> Result<Uuid> {
     let now = app.clock.now();

@@ -3,13 +3,14 @@
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::attempts::{self, MaybePaid};
 use super::bookings::{self, Booking, Status};
 use super::decision::{Verdict, judge};
 use super::outbox::{self, Job};
 use super::regain::{self, Regained};
 use super::release::{self, Reason};
 use super::sell::Sold;
-use super::{attempts, tickets};
+use super::tickets;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::metrics::BOOKINGS;
@@ -37,16 +38,30 @@ pub struct Declined {
 /// Fetches every intent of the booking and acts on it.
 ///
 /// # Errors
-/// `Provider` when an intent cannot be fetched: nothing is concluded then.
+/// `Provider` when an intent cannot be fetched: nothing is concluded then. One that the provider does not know is passed
+/// over, and after ten minutes of that taken for gone.
 pub async fn settle(app: &App, booking_id: Uuid) -> Result<Settled> {
     let mut booking = find(app, booking_id).await?;
     let mut waiting = Settled::Pending { next_action: None, declined: None, in_bank: false };
     let mut capture = None;
-    for intent_id in attempts::intents_of(&app.pool, booking_id).await? {
+    for MaybePaid { intent_id, is_missing } in attempts::intents_of(&app.pool, booking_id).await? {
         if booking.status == Status::Completed && booking.intent_id.as_ref() == Some(&intent_id) {
             continue; // it won; the outbox takes the money
         }
-        let intent = app.stripe.fetch(&intent_id).await.map_err(Error::Provider)?;
+        let intent = match app.stripe.fetch(&intent_id).await {
+            Ok(intent) => intent,
+            Err(error) if error.is_missing() => {
+                // the booking may have others, with money
+                if attempts::missing(&app.pool, &intent_id, app.clock.now()).await? {
+                    attempts::undone(&app.pool, &intent_id, app.clock.now()).await?;
+                }
+                continue;
+            }
+            Err(error) => return Err(Error::Provider(error)),
+        };
+        if is_missing {
+            attempts::found(&app.pool, &intent_id).await?;
+        }
         shared::crash::point("settle.fetched");
         match judge(&booking, &intent) {
             Verdict::Sell => {

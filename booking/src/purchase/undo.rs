@@ -1,5 +1,6 @@
 //! Giving up intents at the provider before anything is freed, so that no fan pays for seats that are gone.
 
+use jiff::Timestamp;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
@@ -34,42 +35,68 @@ pub(crate) async fn cancel_all(app: &App, booking_id: Uuid) -> Result<Undone> {
 }
 
 async fn cancel(app: &App, intent_id: &str) -> Result<Undone> {
-    if !begin(app, intent_id).await? {
-        return Ok(Undone::Paid);
+    let Some(begun) = begin(app, intent_id, false).await? else { return Ok(Undone::Paid) };
+    match ask(app, intent_id, begun).await.map_err(Error::Provider)? {
+        Asked::Cancelled => attempts::undone(&app.pool, intent_id, app.clock.now()).await?,
+        // nobody can pay it, as far as anybody knows; the job that gives it up goes on asking
+        Asked::Missing => {}
+        Asked::Stands(IntentStatus::Succeeded | IntentStatus::RequiresCapture) => return Ok(Undone::Paid),
+        Asked::Stands(_) => return Ok(Undone::InBank),
     }
-    match ask(app, intent_id).await {
-        Ok(()) => {}
-        Err(error) if error.is_unexpected_state() => {
-            match app.stripe.fetch(intent_id).await.map_err(Error::Provider)?.status {
-                IntentStatus::Canceled => {}
-                IntentStatus::Succeeded | IntentStatus::RequiresCapture => return Ok(Undone::Paid),
-                _ => return Ok(Undone::InBank),
-            }
-        }
-        Err(error) => return Err(Error::Provider(error)),
-    }
-    attempts::undone(&app.pool, intent_id, app.clock.now()).await?;
     Ok(Undone::All)
 }
 
-/// Asks the provider to cancel the intent. It replays a failure under its key, so each try has its own.
-pub(crate) async fn ask(app: &App, intent_id: &str) -> std::result::Result<(), StripeError> {
-    let asked = app.stripe.cancel(intent_id, &format!("cancel-{}", Uuid::new_v4())).await;
-    if asked.is_err()
-        && let Err(error) = attempts::not_voided(&app.pool, intent_id).await
-    {
-        tracing::warn!(%error, "a cancellation that failed seems under way for a minute");
-    }
-    asked.map(|_| ())
+/// What the provider says, asked to cancel an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Now or before.
+    Cancelled,
+    /// It cannot be cancelled as it stands.
+    Stands(IntentStatus),
+    /// There is none.
+    Missing,
 }
 
-/// Writes down that the intent is being given up, under its booking's lock, so that [`super::regain`] does not sell
-/// against it meanwhile. False when it has won: then it is not given up.
-pub(crate) async fn begin(app: &App, intent_id: &str) -> Result<bool> {
-    let Some(mut tx) = unless_won(app, intent_id).await? else { return Ok(false) };
-    attempts::voiding(&mut *tx, intent_id, app.clock.now()).await?;
+/// Asks the provider to cancel the intent, as was written down at `begun`. It replays a failure under its key, so each
+/// try has its own.
+///
+/// # Errors
+/// Nothing is known, and for a while nobody sells against the intent; or it was refused, and is as it was.
+pub(crate) async fn ask(app: &App, intent_id: &str, begun: Timestamp) -> std::result::Result<Asked, StripeError> {
+    let error = match app.stripe.cancel(intent_id, &format!("cancel-{}", Uuid::new_v4())).await {
+        Ok(_) => return Ok(Asked::Cancelled),
+        // the call may still be on its way
+        Err(error @ StripeError::Unavailable(_)) => return Err(error),
+        Err(error) => error,
+    };
+    let is_moot = error.is_unexpected_state();
+    let answer = if is_moot || matches!(error, StripeError::Failed { .. }) {
+        // it is over with that call, and what came of it can be seen
+        match app.stripe.fetch(intent_id).await?.status {
+            IntentStatus::Canceled => return Ok(Asked::Cancelled),
+            status if is_moot => Ok(Asked::Stands(status)),
+            _ => Err(error),
+        }
+    } else if error.is_missing() {
+        Ok(Asked::Missing)
+    } else {
+        Err(error)
+    };
+    // only now, when the provider has said that it did not cancel
+    if let Err(error) = attempts::not_voided(&app.pool, intent_id, begun).await {
+        tracing::warn!(%error, "a cancellation that failed seems under way for a minute");
+    }
+    answer
+}
+
+/// Writes down that the intent is being given up, under its booking's lock, so that nobody sells against it meanwhile.
+/// `late`: it has money that came too late. When that was; none when the intent has won: then it is not given up.
+pub(crate) async fn begin(app: &App, intent_id: &str, late: bool) -> Result<Option<Timestamp>> {
+    let Some(mut tx) = unless_won(app, intent_id).await? else { return Ok(None) };
+    let now = app.clock.now();
+    attempts::voiding(&mut *tx, intent_id, late, now).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(Some(now))
 }
 
 /// The same of money that was taken and is to be given back.

@@ -27,7 +27,8 @@ use crate::purchase::document::Document;
         (status = 202, description = "Being cancelled", body = Document<'_>),
         (status = 404, description = "booking"),
         (status = 409, description = "booking-completed, in-flight"),
-        (status = 422, description = "idempotency-mismatch")
+        (status = 422, description = "idempotency-mismatch"),
+        (status = 429, description = "rate-limited")
     ),
     security(("session" = []))
 )]

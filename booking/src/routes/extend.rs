@@ -1,5 +1,6 @@
 //! `POST /booking/{booking_id}/extend`
 
+use axum::Extension;
 use axum::extract::State;
 use serde_json::Value;
 use shared::json::{Json, Path};
@@ -10,6 +11,7 @@ use crate::error::Error;
 use crate::extract::Fan;
 use crate::purchase::document::Document;
 use crate::purchase::extend;
+use crate::purchase::idempotency::Under;
 
 /// Asks for more time to pay. `extensions_left` tells how often that can be done yet.
 #[utoipa::path(
@@ -25,15 +27,17 @@ use crate::purchase::extend;
         (status = 404, description = "booking"),
         (status = 409, description = "extension, booking-completed, in-flight"),
         (status = 410, description = "booking-expired"),
-        (status = 422, description = "idempotency-mismatch")
+        (status = 422, description = "idempotency-mismatch"),
+        (status = 429, description = "rate-limited")
     ),
     security(("session" = []))
 )]
 pub(crate) async fn extend(
     State(app): State<App>,
     fan: Fan,
+    under: Option<Extension<Under>>,
     Path(booking_id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let booking_id = booking_id.parse().map_err(|_| Error::BookingUnknown)?;
-    Ok(Json(extend::extend(&app, fan.user_id, booking_id).await?))
+    Ok(Json(extend::extend(&app, fan.user_id, booking_id, under.as_deref()).await?))
 }

@@ -19,7 +19,7 @@ use crate::{
     app::App,
     error::Error,
     extract::{Fan, IdempotencyKey},
-    purchase::idempotency::{self, Answer, Key, Next as Step},
+    purchase::idempotency::{self, Answer, Key, Next as Step, Under},
 };
 
 /// Marks a refusal as the one answer to its request, in the response's extensions.
@@ -30,19 +30,23 @@ pub(crate) struct Final;
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
+    let fan = Fan::of(&app, request.headers()).await?;
+    // before anything is written: each key is a row
+    app.limits.confirm_account.check_key(fan.user_id.as_bytes())?;
     if !request.headers().contains_key("idempotency-key") {
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
     let idempotency_key = IdempotencyKey::from_request_parts(&mut parts, &app).await?;
-    let fan = Fan::of(&app, &parts.headers).await?;
     let body = read(body).await?;
     let key = Key { user_id: fan.user_id, key: idempotency_key.as_str(), fingerprint: fingerprint(&parts, &body) };
-    match idempotency::begin(&app.pool, &key, app.clock.now()).await? {
+    let is_done = match idempotency::begin(&app.pool, &key, app.clock.now()).await? {
         Step::Replay(answer) => return again(answer),
-        // begun by a request that died: each of these writes bears being done again
-        Step::Start | Step::Resume(_) => {}
-    }
+        // begun by a request that died: it bears being done again, or says what was done
+        Step::Resume(done) => done.is_some(),
+        Step::Start => false,
+    };
+    parts.extensions.insert(Under { key: key.key.to_owned(), is_done });
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     if is_final(&response) {
         return keep(&app, &key, response).await;

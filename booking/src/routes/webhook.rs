@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
+use serde_json::Value;
 use shared::problem::Problem;
 use sqlx::PgExecutor;
 
@@ -24,17 +25,20 @@ struct Event {
     id: String,
     #[serde(rename = "type")]
     kind: String,
-    data: Data,
+    /// Of some kinds it has no id, or another shape.
+    #[serde(default)]
+    data: Value,
 }
 
-#[derive(Deserialize)]
-struct Data {
-    object: Object,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    id: String,
+impl Event {
+    /// The intent that may have to be decided about.
+    fn intent_id(&self) -> Result<Option<&str>, Error> {
+        if !DECISIVE.contains(&self.kind.as_str()) {
+            return Ok(None);
+        }
+        let id = self.data["object"]["id"].as_str();
+        id.map(Some).ok_or_else(|| Error::Malformed(format!("{} without an intent", self.kind)))
+    }
 }
 
 /// After these an intent may have to be decided about; the others are the fan's business.
@@ -62,8 +66,10 @@ pub(crate) async fn receive(State(app): State<App>, headers: HeaderMap, body: By
     shared::crash::point("webhook.heard");
     let event: Event =
         serde_json::from_slice(&body).map_err(|error| Error::Malformed(format!("not an event: {error}")))?;
-    if DECISIVE.contains(&event.kind.as_str()) && !seen(&app.pool, &event.id).await.map_err(Error::from)? {
-        let about = attempts::booking_of_intent(&app.pool, &event.data.object.id).await.map_err(Error::from)?;
+    if let Some(intent_id) = event.intent_id()?
+        && !seen(&app.pool, &event.id).await.map_err(Error::from)?
+    {
+        let about = attempts::booking_of_intent(&app.pool, intent_id).await.map_err(Error::from)?;
         if let Some(booking_id) = about {
             settle::aside(&app, booking_id).await?;
             shared::crash::point("webhook.settled");

@@ -47,7 +47,13 @@ impl ApiError {
 
     /// `what` is Stripe's name for the kind of object.
     pub(super) fn no_such(what: &str, id: &str) -> Self {
-        Self::new(404, "invalid_request_error", Some("resource_missing"), format!("No such {what}: '{id}'"))
+        let error =
+            Self::new(404, "invalid_request_error", Some("resource_missing"), format!("No such {what}: '{id}'"));
+        match what {
+            "payment_intent" => error.about("intent"),
+            "PaymentMethod" => error.about("payment_method"),
+            _ => error,
+        }
     }
 
     pub(super) fn unauthenticated() -> Self {

@@ -10,7 +10,9 @@ mod giving_up;
 mod guards;
 mod hint;
 mod late;
+mod leases;
 mod mail;
+mod missing;
 mod money;
 mod once;
 mod path;
@@ -21,6 +23,7 @@ mod refund;
 mod refusals;
 mod retry;
 mod stock;
+mod voiding;
 mod webhooks;
 
 use std::time::Duration;

@@ -5,8 +5,11 @@ use uuid::Uuid;
 use super::Job;
 use crate::app::App;
 use crate::payments::{Intent, IntentStatus, StripeError};
-use crate::purchase::bookings;
 use crate::purchase::release::{self, Reason, Returned};
+use crate::purchase::{attempts, bookings};
+
+/// A capture that the provider refuses so often, without a word about the intent, is refused: about half an hour.
+const REFUSALS_MAX: i32 = 30;
 
 /// Captures, or finds out that it was captured before. A refusal by the provider undoes the sale; anything
 /// that says nothing about the money is an error and comes again. Money is asked for only while the tickets
@@ -16,25 +19,40 @@ pub(super) async fn capture(app: &App, booking_id: Uuid, intent_id: &str, attemp
         Some(booking) if booking.is_unpaid() => booking,
         _ => return Ok(()),
     };
-    let outcome = |intent: &Intent| outcome(intent, booking.total_amount);
-    // the provider replays a failure under its key, so each of our tries has its own and looks first
-    let known = if attempt > 1 { Some(app.stripe.fetch(intent_id).await?) } else { None };
-    let outcome = match known.filter(|intent| intent.status != IntentStatus::RequiresCapture) {
-        Some(intent) => outcome(&intent),
-        None => match ask(app, intent_id).await {
-            Ok(intent) => outcome(&intent),
-            Err(StripeError::Declined { .. }) => Outcome::Refused,
-            Err(error) if error.is_unexpected_state() => outcome(&app.stripe.fetch(intent_id).await?),
-            Err(error) => return Err(error.into()),
-        },
+    let outcome = match take(app, intent_id, attempt).await {
+        Ok(intent) => outcome(&intent, booking.total_amount),
+        Err(StripeError::Declined { .. }) => Outcome::Refused,
+        Err(error) if error.is_missing() => {
+            let is_certain = attempts::missing(&app.pool, intent_id, app.clock.now()).await?;
+            anyhow::ensure!(is_certain, "the provider does not know the intent, or not yet");
+            Outcome::Refused
+        }
+        Err(StripeError::Api { status: 400, .. }) if attempt >= REFUSALS_MAX => Outcome::Refused,
+        Err(error) => return Err(error.into()),
     };
     match outcome {
         Outcome::Taken => taken(app, booking_id).await,
         Outcome::Refused => refused(app, booking_id).await,
-        Outcome::Short { received } => {
-            anyhow::bail!("{received} of {} minor units were captured", booking.total_amount)
+        Outcome::Short { kept } => {
+            tracing::error!(%booking_id, kept, total = booking.total_amount, "captured elsewhere, and not kept in full");
+            refused(app, booking_id).await
         }
         Outcome::Unclear(status) => anyhow::bail!("the intent is {status:?} after its capture"),
+    }
+}
+
+/// The intent after its capture, by whomever.
+async fn take(app: &App, intent_id: &str, attempt: i32) -> Result<Intent, StripeError> {
+    // the provider replays a failure under its key, so each of our tries has its own and looks first
+    if attempt > 1 {
+        let known = app.stripe.fetch(intent_id).await?;
+        if known.status != IntentStatus::RequiresCapture {
+            return Ok(known);
+        }
+    }
+    match ask(app, intent_id).await {
+        Err(error) if error.is_unexpected_state() => app.stripe.fetch(intent_id).await,
+        asked => asked,
     }
 }
 
@@ -48,17 +66,22 @@ async fn ask(app: &App, intent_id: &str) -> Result<Intent, StripeError> {
 enum Outcome {
     Taken,
     Refused,
-    /// Somebody at the provider took less than the tickets cost: for a person to look at.
+    /// Somebody at the provider took less than the tickets cost, or gave some of it back: the sale is undone, and the
+    /// rest goes back.
     Short {
-        received: i64,
+        /// Minor units.
+        kept: i64,
     },
     Unclear(IntentStatus),
 }
 
 fn outcome(intent: &Intent, total: i64) -> Outcome {
     match intent.status {
-        IntentStatus::Succeeded if intent.amount_received == total => Outcome::Taken,
-        IntentStatus::Succeeded => Outcome::Short { received: intent.amount_received },
+        // what was given back pays for no tickets
+        IntentStatus::Succeeded => match intent.amount_received - intent.refunded() {
+            kept if kept == total => Outcome::Taken,
+            kept => Outcome::Short { kept },
+        },
         IntentStatus::Canceled | IntentStatus::RequiresPaymentMethod => Outcome::Refused,
         other => Outcome::Unclear(other),
     }

@@ -3,45 +3,51 @@
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::error::Error;
 use crate::payments::{IntentStatus, RefundStatus, StripeError};
-use crate::purchase::decision::{Verdict, judge};
-use crate::purchase::{attempts, bookings, settle, undo};
+use crate::purchase::undo::{self, Asked};
+use crate::purchase::{attempts, bookings, settle};
 
 /// Cancels the intent; refunds it when it was captured; content when both have been done before. A payment that came
 /// late is settled instead: it may have its tickets back.
 pub(super) async fn void(app: &App, intent_id: &str) -> anyhow::Result<()> {
-    if is_late_payment(app, intent_id).await? {
-        settle::settle(app, attempts::booking_of_intent(&app.pool, intent_id).await?.ok_or(Error::BookingUnknown)?)
-            .await?;
+    let late = late_money(app, intent_id).await?;
+    if let Some(booking_id) = late {
+        settle::settle(app, booking_id).await?;
+        anyhow::ensure!(
+            !attempts::is_voiding(&app.pool, intent_id, app.clock.now()).await?,
+            "nobody knows whether it is being cancelled: the seats might be had again when it is not"
+        );
     }
-    if !undo::begin(app, intent_id).await? {
+    let Some(begun) = undo::begin(app, intent_id, late.is_some()).await? else {
         return Ok(()); // it has its tickets
-    }
+    };
     shared::crash::point("void.asked");
-    match undo::ask(app, intent_id).await {
-        Ok(()) => {}
-        Err(error) if error.is_unexpected_state() => match app.stripe.fetch(intent_id).await?.status {
-            IntentStatus::Canceled => {}
-            // regained while the provider was asked
-            IntentStatus::Succeeded if !undo::begin_refund(app, intent_id).await? => return Ok(()),
-            IntentStatus::Succeeded => refund(app, intent_id).await?,
-            other => anyhow::bail!("the intent is {other:?} and cannot be cancelled"),
-        },
-        Err(error) => return Err(error.into()),
+    match undo::ask(app, intent_id, begun).await? {
+        Asked::Cancelled => {}
+        Asked::Missing => anyhow::ensure!(
+            attempts::missing(&app.pool, intent_id, app.clock.now()).await?,
+            "the provider does not know the intent, or not yet"
+        ),
+        // regained while the provider was asked
+        Asked::Stands(IntentStatus::Succeeded) if !undo::begin_refund(app, intent_id).await? => return Ok(()),
+        Asked::Stands(IntentStatus::Succeeded) => refund(app, intent_id).await?,
+        Asked::Stands(other) => anyhow::bail!("the intent is {other:?} and cannot be cancelled"),
     }
     shared::crash::point("void.made");
     Ok(attempts::undone(&app.pool, intent_id, app.clock.now()).await?)
 }
 
-/// Whether somebody has paid for a booking that had expired.
-async fn is_late_payment(app: &App, intent_id: &str) -> anyhow::Result<bool> {
-    let Some(booking_id) = attempts::booking_of_intent(&app.pool, intent_id).await? else { return Ok(false) };
-    match bookings::find(&app.pool, booking_id).await? {
-        Some(booking) if booking.has_expired() => {
-            Ok(judge(&booking, &app.stripe.fetch(intent_id).await?) == Verdict::Regain)
-        }
-        _ => Ok(false),
+/// The booking, if somebody has paid for it when its seats were gone, or may have been.
+async fn late_money(app: &App, intent_id: &str) -> anyhow::Result<Option<Uuid>> {
+    let Some(booking_id) = attempts::booking_of_intent(&app.pool, intent_id).await? else { return Ok(None) };
+    let booking = bookings::find(&app.pool, booking_id).await?;
+    if !booking.is_some_and(|booking| booking.was_too_late()) {
+        return Ok(None);
+    }
+    match app.stripe.fetch(intent_id).await {
+        Ok(intent) => Ok(Some(booking_id).filter(|_| intent.has_money())),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -194,10 +194,14 @@ fn second(fixture: &Fixture) -> Deps {
 }
 
 #[tokio::test]
-async fn without_the_providers_secrets_booking_does_not_start() {
+async fn with_settings_that_make_no_sense_booking_does_not_start() {
     let fixture = still().await;
     let mut settings = fixture.app.settings.clone();
     settings.stripe.webhook_secret = "".into();
     let refused = booking::build(settings, second(&fixture)).await.err().expect("any caller could send webhooks");
     assert!(refused.to_string().starts_with("booking.stripe.webhook_secret is not set"), "{refused}");
+    let mut settings = fixture.app.settings.clone();
+    settings.outbox_lease_s = 81;
+    let refused = booking::build(settings, second(&fixture)).await.err().expect("a cancellation could last longer");
+    assert!(refused.to_string().starts_with("booking.outbox_lease_s is 81"), "{refused}");
 }

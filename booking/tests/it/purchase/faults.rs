@@ -99,17 +99,19 @@ async fn an_intent_whose_answer_is_lost_is_not_paid_twice() {
 }
 
 #[tokio::test]
-async fn a_cancellation_whose_answer_is_lost_frees_the_seats_in_the_next_round() {
+async fn a_cancellation_whose_answer_is_lost_is_found_and_the_seats_are_free() {
     let (fixture, provider) = Provider::before(still_with(deaf()).await).await;
     let sale = fixture.on_sale(1, 4).await;
-    let buyer = buyer(&fixture, &sale).await;
-    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
-    fixture.clock.advance(seconds(601));
-    provider.spoil("/cancel", Fault::FailsAfter);
-    expiry::do_once(&fixture.app).await.unwrap();
-    assert_eq!(live_claims(&fixture).await, 1);
-    expiry::do_once(&fixture.app).await.unwrap();
-    assert_eq!((live_claims(&fixture).await, intent_status(&fixture, id).await.as_str()), (0, "canceled"));
+    for (seat, lose) in [("A-1", 1), ("A-2", TRIES)] {
+        let buyer = buyer(&fixture, &sale).await;
+        let id = booked(&fixture, &buyer, &sale, &[seat]).await.booking_id();
+        fixture.clock.advance(seconds(601));
+        let fault = || if lose == 1 { Fault::FailsAfter } else { Fault::BreaksAfter };
+        (0..lose).for_each(|_| provider.spoil("/cancel", fault()));
+        expiry::do_once(&fixture.app).await.unwrap();
+        expiry::do_once(&fixture.app).await.unwrap();
+        assert_eq!((live_claims(&fixture).await, intent_status(&fixture, id).await.as_str()), (0, "canceled"));
+    }
 }
 
 #[tokio::test]

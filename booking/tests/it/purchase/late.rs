@@ -1,6 +1,7 @@
 //! Money that comes after the time was up: the very same tickets, or the money back.
 
 use booking::purchase::expiry;
+use booking::purchase::outbox::Job;
 use booking::purchase::settle::{Settled, settle};
 
 use super::*;
@@ -68,6 +69,10 @@ async fn status(fixture: &Fixture, intent_id: &str) -> String {
     intent["status"].as_str().unwrap().to_owned()
 }
 
+async fn late_mails(fixture: &Fixture) -> i64 {
+    count(fixture, "SELECT count(*) FROM outbox WHERE kind = 'late-mail'").await
+}
+
 #[tokio::test]
 async fn a_late_payment_gets_the_very_same_seats_if_all_are_free() {
     let fixture = still_with(deaf()).await;
@@ -88,6 +93,7 @@ async fn a_late_payment_gets_the_very_same_seats_if_all_are_free() {
     assert_eq!(seen.seats(), ["A-1", "A-2"]);
     assert!(refunds(&fixture, &intent_id(&fixture, booking.booking_id()).await).await.is_empty());
     assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE done_at IS NULL").await, 0);
+    assert_eq!(late_mails(&fixture).await, 0);
 }
 
 #[tokio::test]
@@ -116,6 +122,87 @@ async fn a_late_payment_with_one_seat_gone_goes_back() {
     drain_outbox(&fixture).await;
     assert_eq!(intent_status(&fixture, booking.booking_id()).await, "canceled");
     assert_eq!(purchased(&fixture).await, 0, "nor one of the two");
+    assert_eq!(late_mails(&fixture).await, 1);
+    let again = Job::Void { intent_id: intent_id(&fixture, booking.booking_id()).await };
+    outbox::enqueue(&fixture.world.pool, &again, fixture.clock.now()).await.unwrap();
+    drain_outbox(&fixture).await;
+    assert_eq!(late_mails(&fixture).await, 1, "once");
+}
+
+#[tokio::test]
+async fn who_has_not_paid_is_not_told_of_money() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (late, given_up) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let other = booked(&fixture, &given_up, &sale, &["A-2"]).await;
+    authorise_in_browser(&fixture, &other, "pm_card_visa").await;
+    assert_eq!(cancel(&fixture, &given_up.fan, other.booking_id()).await.status, 200);
+    let (fixture, _) = expired(fixture, &late, &sale, &["A-1"]).await;
+    drain_outbox(&fixture).await;
+    assert_eq!(count(&fixture, "SELECT count(*) FROM payment_attempts WHERE undone_at IS NULL").await, 0);
+    assert_eq!(late_mails(&fixture).await, 0);
+}
+
+#[tokio::test]
+async fn money_for_seats_that_were_lost_goes_back_and_the_fan_is_told() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let one = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &one, &sale, &["A-1"]).await;
+    sqlx::query("UPDATE tickets SET status = 'cancelled' WHERE seat_number = 'A-1'")
+        .execute(&fixture.world.pool)
+        .await
+        .unwrap();
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    settle(&fixture.app, booking.booking_id()).await.unwrap();
+    drain_outbox(&fixture).await;
+    assert_eq!(look(&fixture, &one.fan, booking.booking_id()).await.body["reason"], "payment-lost");
+    assert_eq!(
+        (intent_status(&fixture, booking.booking_id()).await.as_str(), late_mails(&fixture).await),
+        ("canceled", 1)
+    );
+}
+
+#[tokio::test]
+async fn a_process_that_died_after_the_money_went_back_has_its_fan_told() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let (late, next) = (buyer(&fixture, &sale).await, buyer(&fixture, &sale).await);
+    let (fixture, booking) = expired(fixture, &late, &sale, &["A-1"]).await;
+    booked(&fixture, &again(&fixture, &sale, next), &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    // it had cancelled, and written down only that it would
+    let begun = "UPDATE payment_attempts SET voiding_at = $1::timestamptz, late_money_at = $1::timestamptz
+                 WHERE booking_id = $2";
+    let begun = sqlx::query(begun).bind(fixture.clock.now().to_string()).bind(booking.booking_id());
+    begun.execute(&fixture.world.pool).await.unwrap();
+    at_provider(&fixture, &intent_id(&fixture, booking.booking_id()).await, "cancel").await;
+    drain_outbox(&fixture).await;
+    assert_eq!(late_mails(&fixture).await, 1);
+}
+
+#[tokio::test]
+async fn a_late_payment_that_may_be_being_cancelled_waits_for_its_seats() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let late = buyer(&fixture, &sale).await;
+    let (fixture, booking) = expired(fixture, &late, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    sqlx::query("UPDATE payment_attempts SET voiding_at = $1::timestamptz, late_money_at = $1::timestamptz")
+        .bind(fixture.clock.now().to_string())
+        .execute(&fixture.world.pool)
+        .await
+        .unwrap();
+    drain_outbox(&fixture).await;
+    assert_eq!(intent_status(&fixture, booking.booking_id()).await, "requires_capture", "not cancelled again");
+    fixture.clock.advance(seconds(61));
+    drain_outbox(&fixture).await;
+    assert_eq!(purchased(&fixture).await, 1);
+    assert_eq!(intent_status(&fixture, booking.booking_id()).await, "succeeded");
+    // refunded one day, it still did not come too late
+    booking::purchase::refund::here(&fixture.app, booking.booking_id()).await.unwrap();
+    drain_outbox(&fixture).await;
+    assert_eq!(late_mails(&fixture).await, 0);
 }
 
 #[tokio::test]
@@ -188,6 +275,7 @@ async fn money_that_the_provider_took_by_itself_is_refunded_when_the_seats_are_g
     }
     assert_eq!(purchased(&fixture).await, 0);
     assert_eq!(refunds(&fixture, &intent).await, [SEAT_PRICE], "once");
+    assert_eq!(late_mails(&fixture).await, 1);
 }
 
 #[tokio::test]

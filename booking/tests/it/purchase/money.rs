@@ -67,6 +67,19 @@ async fn a_forged_webhook_is_refused() {
 }
 
 #[tokio::test]
+async fn an_event_about_something_else_is_heard_and_left_alone() {
+    let fixture = still().await;
+    let told = async |kind: &str, data: Value| {
+        let body = json!({ "id": "evt", "type": kind, "data": data }).to_string();
+        let signature = booking::payments::signature::sign(WEBHOOK_SECRET, body.as_bytes(), fixture.clock.now());
+        deliver(&fixture, body, &signature).await
+    };
+    assert_eq!(told("balance.available", json!({ "object": { "object": "balance" } })).await, 200, "it has no id");
+    assert_eq!(told("account.updated", Value::Null).await, 200);
+    assert_eq!(told("payment_intent.succeeded", json!({ "object": {} })).await, 400);
+}
+
+#[tokio::test]
 async fn the_sandbox_tells_us_itself() {
     let fixture = Fixture::start().await;
     let sale = fixture.on_sale(1, 4).await;
@@ -281,12 +294,57 @@ async fn a_capture_of_less_than_the_price_is_not_the_price() {
     let request = fixture.http.post(url).bearer_auth(SECRET_KEY).form(&[("amount_to_capture", "400")]);
     assert_eq!(request.send().await.unwrap().status(), 200);
     drain_outbox(&fixture).await;
-    assert!(look(&fixture, &buyer.fan, booking.booking_id()).await.body["captured_at"].is_null());
-    let error: String = sqlx::query_scalar("SELECT last_error FROM outbox WHERE kind = 'capture'")
-        .fetch_one(&fixture.world.pool)
-        .await
-        .unwrap();
-    assert_eq!(error, "400 of 1000 minor units were captured");
+    let seen = look(&fixture, &buyer.fan, booking.booking_id()).await;
+    assert_eq!((&seen.body["reason"], &seen.body["captured_at"]), (&json!("capture-refused"), &Value::Null));
+    assert_eq!((purchased(&fixture).await, live_claims(&fixture).await), (0, 0));
+    assert_eq!(super::refund::given_back(&fixture).await, 400);
+    assert_eq!(open_jobs(&fixture).await, 0);
+}
+
+#[tokio::test]
+async fn money_taken_and_given_back_elsewhere_is_not_taken() {
+    let fixture = still_with(deaf()).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    booking::purchase::settle::settle(&fixture.app, booking.booking_id()).await.unwrap();
+    let intent = intent_id(&fixture, booking.booking_id()).await;
+    at_provider(&fixture, &intent, "capture").await;
+    let url = format!("{}/v1/refunds", fixture.sandbox_url);
+    let request = fixture.http.post(url).bearer_auth(SECRET_KEY).form(&[("payment_intent", intent.as_str())]);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    drain_outbox(&fixture).await;
+    let seen = look(&fixture, &buyer.fan, booking.booking_id()).await;
+    assert_eq!((&seen.body["reason"], &seen.body["captured_at"]), (&json!("capture-refused"), &Value::Null));
+    assert_eq!((purchased(&fixture).await, live_claims(&fixture).await), (0, 0));
+    assert_eq!(count(&fixture, "SELECT count(*) FROM outbox WHERE kind = 'ticket-mail'").await, 0);
+    assert_eq!(super::refund::given_back(&fixture).await, SEAT_PRICE, "once");
+}
+
+#[tokio::test]
+async fn a_capture_refused_half_an_hour_long_is_refused() {
+    let (fixture, provider) = Provider::before(still_with(deaf()).await).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let booking = booked(&fixture, &buyer, &sale, &["A-1"]).await;
+    authorise_in_browser(&fixture, &booking, "pm_card_visa").await;
+    booking::purchase::settle::settle(&fixture.app, booking.booking_id()).await.unwrap();
+    for (tries, completed) in [(28, 1), (29, 0)] {
+        sqlx::query("UPDATE outbox SET attempts = $1 WHERE kind = 'capture'")
+            .bind(tries)
+            .execute(&fixture.world.pool)
+            .await
+            .unwrap();
+        let error = json!({ "type": "invalid_request_error", "code": "charge_expired_for_capture" });
+        provider.spoil("/capture", Fault::Refuses(400, error));
+        drain_outbox(&fixture).await;
+        assert_eq!(count(&fixture, "SELECT count(*) FROM bookings WHERE status = 'completed'").await, completed);
+        fixture.clock.advance(seconds(61));
+    }
+    drain_outbox(&fixture).await;
+    assert_eq!((purchased(&fixture).await, open_jobs(&fixture).await), (0, 0));
+    assert_eq!(intent_status(&fixture, booking.booking_id()).await, "canceled");
 }
 
 #[tokio::test]
@@ -304,6 +362,33 @@ async fn a_refund_that_failed_is_tried_again() {
     fixture.clock.advance(seconds(2));
     drain_outbox(&fixture).await;
     assert_eq!(open_jobs(&fixture).await, 0);
+}
+
+#[tokio::test]
+async fn a_refund_that_the_bank_refuses_for_two_days_is_for_a_person() {
+    let (fixture, provider) = Provider::before(still_with(deaf()).await).await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
+    assert_eq!(confirm(&fixture, &buyer.fan, id, Some("pm_card_visa")).await.status, 200);
+    drain_outbox(&fixture).await;
+    booking::purchase::refund::here(&fixture.app, id).await.unwrap();
+    for (tries, open) in [(2_998, 1), (2_999, 0)] {
+        sqlx::query("UPDATE outbox SET attempts = $1 WHERE kind = 'void'")
+            .bind(tries)
+            .execute(&fixture.world.pool)
+            .await
+            .unwrap();
+        provider.spoil("/refunds", Fault::Answers(json!({ "id": "re_1", "amount": 1_000, "status": "failed" })));
+        drain_outbox(&fixture).await;
+        assert_eq!(open_jobs(&fixture).await, open);
+        fixture.clock.advance(seconds(61));
+    }
+    let why: String = sqlx::query_scalar("SELECT last_error FROM outbox WHERE kind = 'void'")
+        .fetch_one(&fixture.world.pool)
+        .await
+        .unwrap();
+    assert_eq!(why, "the refund is Failed");
 }
 
 async fn open_jobs(fixture: &Fixture) -> i64 {

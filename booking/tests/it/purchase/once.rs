@@ -64,6 +64,107 @@ async fn more_time_is_given_once_a_key() {
     assert_eq!(count(&fixture, "SELECT extensions::bigint FROM bookings").await, 2);
 }
 
+/// As a process leaves it that died before its answer was kept.
+async fn forget_answers(fixture: &Fixture) {
+    let died = sqlx::query("UPDATE idempotency SET status = NULL, response = NULL WHERE key = 'k'");
+    assert_eq!(died.execute(&fixture.world.pool).await.unwrap().rows_affected(), 1);
+    fixture.clock.advance(seconds(11));
+}
+
+#[tokio::test]
+async fn more_time_given_by_a_request_that_died_is_not_given_again() {
+    let fixture = still().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
+    let path = format!("/booking/{id}/extend");
+    let extend = async || Answer::of(keyed(&fixture, &buyer.fan, &path, "k", &json!({}))).await;
+    let first = extend().await;
+    assert_eq!(first.status, 200, "{first:?}");
+    forget_answers(&fixture).await;
+    let resumed = extend().await;
+    assert_eq!((resumed.status, &resumed.body["expires_at"]), (200, &first.body["expires_at"]), "{resumed:?}");
+    assert_eq!(count(&fixture, "SELECT extensions::bigint FROM bookings").await, 1);
+    // … and when nothing can be extended any more: the question is what became of it
+    forget_answers(&fixture).await;
+    assert_eq!(cancel(&fixture, &buyer.fan, id).await.status, 200);
+    assert_eq!(extend().await.body["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn more_time_and_the_word_that_it_was_given_are_one_transaction() {
+    let fixture = still().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
+    let path = format!("/booking/{id}/extend");
+    let extend = async || Answer::of(keyed(&fixture, &buyer.fan, &path, "k", &json!({}))).await;
+    let pool = &fixture.world.pool;
+    sqlx::query("CREATE FUNCTION dies() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the process dies'; END $$")
+        .execute(pool)
+        .await
+        .unwrap();
+    let dies = "CREATE TRIGGER dies BEFORE UPDATE OF booking_id ON idempotency FOR EACH ROW EXECUTE FUNCTION dies()";
+    sqlx::query(dies).execute(pool).await.unwrap();
+    assert_eq!(extend().await.status, 500);
+    assert_eq!(count(&fixture, "SELECT extensions::bigint FROM bookings").await, 0);
+    sqlx::query("DROP TRIGGER dies ON idempotency").execute(pool).await.unwrap();
+    fixture.clock.advance(seconds(11));
+    assert_eq!(extend().await.status, 200);
+    assert_eq!(count(&fixture, "SELECT extensions::bigint FROM bookings").await, 1);
+}
+
+#[tokio::test]
+async fn more_time_is_given_once_when_the_first_was_only_slow() {
+    let fixture = still().await;
+    let sale = fixture.on_sale(1, 4).await;
+    let buyer = buyer(&fixture, &sale).await;
+    let id = booked(&fixture, &buyer, &sale, &["A-1"]).await.booking_id();
+    let path = format!("/booking/{id}/extend");
+    let extend = async || Answer::of(keyed(&fixture, &buyer.fan, &path, "k", &json!({}))).await;
+    assert_eq!(extend().await.status, 200);
+    forget_answers(&fixture).await;
+    let pool = &fixture.world.pool;
+    sqlx::query("UPDATE idempotency SET booking_id = NULL WHERE key = 'k'").execute(pool).await.unwrap();
+
+    // the first commits when the second has read that nothing was done
+    let mut first = pool.begin().await.unwrap();
+    let mark = sqlx::query("UPDATE idempotency SET booking_id = $1 WHERE key = 'k'").bind(id);
+    mark.execute(&mut *first).await.unwrap();
+    let commits = async {
+        let deadline = tokio::time::Instant::now() + seconds(20);
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while count(&fixture, waiting).await == 0 {
+            assert!(tokio::time::Instant::now() < deadline, "the second waits for the key");
+            tokio::task::yield_now().await;
+        }
+        first.commit().await.unwrap();
+    };
+    let (second, ()) = tokio::join!(extend(), commits);
+    assert_eq!(second.status, 200, "{second:?}");
+    assert_eq!(count(&fixture, "SELECT extensions::bigint FROM bookings").await, 1);
+}
+
+#[tokio::test]
+async fn keys_are_limited_by_account_before_they_are_written() {
+    let few = json!({ "limits": { "confirm": { "per_minute": 1, "burst": 3 } } });
+    let fixture = still_with(few).await;
+    let fan = account(&fixture).await;
+    let nobodys = Uuid::new_v4();
+    let mut told = Vec::new();
+    for (number, action) in ["cancel", "extend", "cancel", "cancel", "extend"].into_iter().enumerate() {
+        let path = format!("/booking/{nobodys}/{action}");
+        told.push(Answer::of(keyed(&fixture, &fan, &path, &number.to_string(), &json!({}))).await.status);
+    }
+    let pay = json!({ "booking_id": nobodys });
+    told.push(Answer::of(keyed(&fixture, &fan, "/booking/confirm", "pay", &pay)).await.status);
+    assert_eq!(told, [404, 404, 404, 429, 429, 429]);
+    assert_eq!(count(&fixture, "SELECT count(*) FROM idempotency").await, 3);
+    let keyless = fixture.http.post(format!("{}/booking/{nobodys}/cancel", fixture.url)).bearer_auth(&fan.session);
+    assert_eq!(Answer::of(keyless).await.told(), (429, "rate-limited"), "with or without a key");
+}
+
 #[tokio::test]
 async fn who_asks_while_the_first_is_under_way_is_told_so_and_goes_on_when_it_died() {
     let fixture = still().await;

@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     TooMany,
     /// This, once.
     Answers(Value),
+    /// This status and error, once; not carried out.
+    Refuses(u16, Value),
     /// Nothing until the provider heals; then the request is carried out.
     Hangs,
 }
@@ -137,6 +139,10 @@ async fn answer(
         Some(Fault::Fails) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Some(Fault::TooMany) => return StatusCode::TOO_MANY_REQUESTS.into_response(),
         Some(Fault::Answers(body)) => return axum::Json(body).into_response(),
+        Some(Fault::Refuses(status, error)) => {
+            let status = StatusCode::from_u16(status).expect("a status");
+            return (status, axum::Json(json!({ "error": error }))).into_response();
+        }
         Some(Fault::Hangs) => {
             let mut healthy = line.healthy.subscribe();
             healthy.wait_for(|healthy| *healthy).await.expect("the line lives");
