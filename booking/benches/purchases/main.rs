@@ -26,7 +26,7 @@ use sqlx::PgPool;
 use hall::Hall;
 use raw::Protocol;
 
-/// Callers of our store, from one transaction's worth to what two lanes take at once.
+/// Callers of our store, from one transaction's worth to what two lanes' batches take.
 const CALLERS: [usize; 3] = [32, 128, 512];
 /// What the issue asks for: so many times pgbench's rate …
 const ABOVE_RAW: f64 = 3.0;

@@ -23,9 +23,9 @@ use crate::error::{Error, Result};
 pub(crate) use lane::{Batch, Failure, Step};
 use lane::{Desk, Waiting};
 
-/// Lanes of each kind in a process: while one waits for the disk, the other computes. Each has one connection at a
+/// Lanes of each kind in a process: while one waits for the disk, the others compute. Each has one connection at a
 /// time.
-const LANES: usize = 2;
+const LANES: usize = 3;
 /// How their connections are set. Rows are looked up by index, however small the planner takes a table for: it keeps the
 /// plans it made when the tables were young, and rows come by the hundred thousand in an evening. And it plans once: a
 /// plan that suits one batch suits all.

@@ -120,6 +120,8 @@ pub(super) async fn work<D: Desk>(desk: D, mut incoming: mpsc::Receiver<Waiting<
         if waiting.is_empty() && incoming.recv_many(&mut waiting, BATCH_MAX).await == 0 {
             return;
         }
+        // whoever is about to ask, because the last batch has just been answered, comes along
+        tokio::task::yield_now().await;
         while waiting.len() < BATCH_MAX
             && let Ok(next) = incoming.try_recv()
         {
