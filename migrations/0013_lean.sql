@@ -17,6 +17,8 @@ CREATE FUNCTION keep_booked() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     booked boolean;
 BEGIN
+    -- checkouts under way have looked their account up, and commit first
+    LOCK TABLE bookings IN SHARE MODE;
     CASE TG_TABLE_NAME
         WHEN 'users' THEN booked := EXISTS (SELECT FROM gone JOIN bookings USING (user_id));
         WHEN 'tickets' THEN booked := EXISTS (SELECT FROM gone JOIN claims USING (ticket_id));

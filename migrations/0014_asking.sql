@@ -10,7 +10,10 @@ CREATE TABLE provider_looks (
 );
 CREATE INDEX provider_looks_free ON provider_looks (asker, free_at);
 
--- missing_since: the provider has said so long that it knows no such intent.
+-- refused_since: since then every answer to a capture was a refusal (404 or 400).
 -- late_money_at: when we saw money that came too late; its fan is written to when it has gone back.
-ALTER TABLE payment_attempts ADD COLUMN missing_since timestamptz;
+ALTER TABLE payment_attempts ADD COLUMN refused_since timestamptz;
 ALTER TABLE payment_attempts ADD COLUMN late_money_at timestamptz;
+
+-- Those whose time is up are looked for each second, among all bookings that ever were.
+CREATE INDEX bookings_expiring ON bookings (expires_at) WHERE status = 'pending' AND phase = 'expiring';

@@ -16,7 +16,7 @@ pub(crate) const RECONCILED: &str = "onsale_reconciled_total";
 pub(crate) const BOOKINGS: &str = "onsale_bookings_total";
 /// Counter: outbox jobs that failed and come again, by kind.
 pub(crate) const OUTBOX_FAILURES: &str = "onsale_outbox_failures_total";
-/// Counter: outbox jobs that will not come again although they failed, by kind: for a person to look at.
+/// Counter: tries of outbox jobs that have failed for two days, by kind: for a person to look at. Mails do not come again.
 pub(crate) const OUTBOX_GIVEN_UP: &str = "onsale_outbox_given_up_total";
-/// Counter: how often the provider did not know an intent of ours, by whether it was believed (`yes`, `no`).
+/// Counter: how often the provider did not know an intent of ours whose payment was looked up.
 pub(crate) const INTENTS_MISSING: &str = "onsale_intents_missing_total";

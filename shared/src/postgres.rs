@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sqlx::{
-    PgPool,
+    Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
@@ -28,7 +28,7 @@ const IDLE_TRANSACTION_TIMEOUT: &str = "10s";
 pub struct Settings {
     /// `postgres://user:password@host/database`; beyond loopback with `?sslmode=verify-full`.
     pub url: SecretString,
-    /// Connections of this process.
+    /// Connections of this process; the counter of booking has some of its own.
     #[serde(default = "default_max_connections")]
     pub max_connections: u32,
     /// Longest wait for a free connection; who waits longer is told to come back.
@@ -65,6 +65,19 @@ pub async fn connect(settings: &Settings) -> anyhow::Result<PgPool> {
         .connect_with(options)
         .await
         .context("connecting to Postgres")
+}
+
+/// Brings the schema up to date, in a session of its own: a large table may take longer than a statement may otherwise.
+/// Still nothing waits for its locks longer than for any other, or the on-sale would wait behind it.
+///
+/// # Errors
+/// When the database refuses, or knows migrations that we do not.
+pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    let options = (*pool.connect_options()).clone().options([("statement_timeout", "0")]);
+    let mut session = PgConnection::connect_with(&options).await.context("connecting to Postgres")?;
+    MIGRATOR.run(&mut session).await?;
+    session.close().await?;
+    Ok(())
 }
 
 /// sqlx would fall back to plain text without a word.

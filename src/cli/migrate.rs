@@ -10,7 +10,7 @@ use crate::output;
 
 pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
     let pool = Target::database(globals)?.pool().await?;
-    postgres::MIGRATOR.run(&pool).await?;
+    postgres::migrate(&pool).await?;
     booking::catalogue::venues::seed(&pool).await?;
     let newest = postgres::MIGRATOR.iter().map(|migration| migration.version).max();
     output::say(globals.json, &json!({ "version": newest }), || {

@@ -102,7 +102,7 @@ async fn serve_all(
 async fn build_all(parts: &Parts) -> Result<Built, Failure> {
     let redis = redis::connect(parts.settings.redis()?).await?;
     let pool = postgres::connect(parts.settings.postgres()?).await?;
-    postgres::MIGRATOR.run(&pool).await?;
+    postgres::migrate(&pool).await?;
     booking::catalogue::venues::seed(&pool).await?;
     let stores = Built { checks: vec![roles::redis_check(&redis), roles::postgres_check(&pool)], ..Built::default() };
     Ok(stores

@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::outbox::{self, Job};
 use crate::error::Result;
-use crate::metrics::INTENTS_MISSING;
 
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct Attempt {
@@ -54,14 +53,14 @@ pub(crate) async fn current(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::
 #[derive(Debug, FromRow)]
 pub(crate) struct MaybePaid {
     pub(crate) intent_id: String,
-    /// The provider did not know it when it was asked last.
-    pub(crate) is_missing: bool,
+    /// The fan pays with another one, or with none any more.
+    pub(crate) is_void: bool,
 }
 
 /// The intents of the booking that may still have money, newest first, given up or not.
 pub(crate) async fn intents_of(db: impl PgExecutor<'_>, booking_id: Uuid) -> sqlx::Result<Vec<MaybePaid>> {
     sqlx::query_as(
-        "SELECT intent_id, missing_since IS NOT NULL AS is_missing FROM payment_attempts
+        "SELECT intent_id, status = 'void' AS is_void FROM payment_attempts
          WHERE booking_id = $1 AND intent_id IS NOT NULL AND undone_at IS NULL
          ORDER BY created_at DESC, attempt_id",
     )
@@ -193,32 +192,28 @@ pub(crate) async fn undone(pool: &PgPool, intent_id: &str, now: Timestamp) -> Re
     Ok(())
 }
 
-/// How long the provider must have said that it does not know an intent before that is believed: a moment after it was
-/// made, or with the keys of another account, it says so of intents that have money.
-const MISSING: Duration = Duration::from_secs(600);
+/// How long every answer to a capture must have been a refusal before that is believed: a moment after an intent was
+/// made, or with the keys of another account, the provider refuses those that have money.
+const REFUSED: Duration = Duration::from_secs(1_800);
 
-/// The provider does not know the intent: whether that is certain by now. Of an intent that our books do not know
-/// either it is.
-pub(crate) async fn missing(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> Result<bool> {
-    let long_ago = now.saturating_sub(MISSING).map_err(anyhow::Error::from)?;
+/// The provider refuses to take the intent's money, or does not know the intent: whether that is certain by now.
+pub(crate) async fn refused(db: impl PgExecutor<'_>, intent_id: &str, now: Timestamp) -> Result<bool> {
+    let long_ago = now.saturating_sub(REFUSED).map_err(anyhow::Error::from)?;
     let is_certain: Option<bool> = sqlx::query_scalar(
-        "UPDATE payment_attempts SET missing_since = COALESCE(missing_since, $2) WHERE intent_id = $1
-         RETURNING missing_since <= $3",
+        "UPDATE payment_attempts SET refused_since = COALESCE(refused_since, $2) WHERE intent_id = $1
+         RETURNING refused_since <= $3",
     )
     .bind(intent_id)
     .bind(now.to_sqlx())
     .bind(long_ago.to_sqlx())
     .fetch_optional(db)
     .await?;
-    let is_certain = is_certain.unwrap_or(true);
-    metrics::counter!(INTENTS_MISSING, "believed" => if is_certain { "yes" } else { "no" }).increment(1);
-    tracing::warn!(intent_id, is_certain, "the provider does not know an intent of ours");
-    Ok(is_certain)
+    Ok(is_certain.unwrap_or(false))
 }
 
-/// The provider knows the intent after all.
-pub(crate) async fn found(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<()> {
-    sqlx::query("UPDATE payment_attempts SET missing_since = NULL WHERE intent_id = $1")
+/// The provider has answered something else, or nothing: what it refused before counts no more.
+pub(crate) async fn not_refused(db: impl PgExecutor<'_>, intent_id: &str) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payment_attempts SET refused_since = NULL WHERE intent_id = $1")
         .bind(intent_id)
         .execute(db)
         .await?;

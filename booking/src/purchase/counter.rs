@@ -20,6 +20,21 @@ use super::reserve::{self, Draft, Outcome, Wanted, Wish};
 use super::sell::{self, Decision, Sold};
 use crate::error::{Error, Result};
 
+/// Head of a statement that locks the places of `$1` (drops) and `$2` (places), in one order, before it does anything else:
+/// `(SELECT count(*) FROM places)` is known only then. By LATERAL, so that each is looked up by its key.
+macro_rules! lock_places {
+    ($statement:literal $(,)?) => {
+        concat!(
+            "WITH places AS MATERIALIZED (
+                 SELECT FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS w (drop_id, place) ORDER BY 1, 2) w
+                      CROSS JOIN LATERAL (SELECT FROM redemptions r WHERE r.drop_id = w.drop_id AND r.place = w.place
+                                          LIMIT 1 FOR UPDATE) r) ",
+            $statement
+        )
+    };
+}
+pub(crate) use lock_places;
+
 pub(crate) use lane::{Batch, Failure, Step};
 use lane::{Desk, Waiting};
 
@@ -138,7 +153,11 @@ impl Desk for Checkouts {
         reserve::reserve(&self.pool, wishes).await
     }
 
-    fn refusal(error: sqlx::Error) -> Step<Outcome> {
+    fn is_overtaken(error: &sqlx::Error) -> bool {
+        reserve::is_overtaken(error)
+    }
+
+    fn refusal(error: sqlx::Error) -> Error {
         reserve::refusal(error)
     }
 }
@@ -160,7 +179,11 @@ impl Desk for Decisions {
         sell::sell(&self.pool, decisions).await
     }
 
-    fn refusal(error: sqlx::Error) -> Step<Sold> {
-        Step::Told(Err(error.into()))
+    fn is_overtaken(_error: &sqlx::Error) -> bool {
+        false
+    }
+
+    fn refusal(error: sqlx::Error) -> Error {
+        error.into()
     }
 }

@@ -60,7 +60,9 @@ pub async fn do_once(app: &App) -> anyhow::Result<()> {
 /// How many that were; those to be tried again keep their leases.
 async fn batch(app: &App, failed: &mut Vec<Lease>) -> Result<usize> {
     let lease = LEASE.min(Duration::from_secs(app.settings.outbox_lease_s));
-    let leased = looks::lease_expiring(&app.pool, PARALLEL, lease, app.clock.now()).await?;
+    let now = app.clock.now();
+    let capped = now.saturating_sub(Duration::from_secs(app.settings.expiry_cap_s)).map_err(anyhow::Error::from)?;
+    let leased = looks::lease_expiring(&app.pool, PARALLEL, capped, lease, now).await?;
     let count = leased.len();
     if count > 0 {
         shared::crash::point("expiry.marked");

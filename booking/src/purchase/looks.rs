@@ -87,11 +87,13 @@ pub(crate) struct Lease {
     until: Timestamp,
 }
 
-/// Bookings whose time is up, in no particular order, so that some that wait long do not hold up the others. A process
-/// that dies gives them back after `lease`.
+/// Bookings whose time is up: first those that ended before `capped`, whose seats wait for nobody any more, then the
+/// others; among them in no particular order, so that some that wait long do not hold up the rest. A process that dies
+/// gives them back after `lease`.
 pub(crate) async fn lease_expiring(
     db: impl PgExecutor<'_>,
     limit: usize,
+    capped: Timestamp,
     lease: Duration,
     now: Timestamp,
 ) -> Result<Vec<Lease>> {
@@ -102,7 +104,7 @@ pub(crate) async fn lease_expiring(
              SELECT b.booking_id FROM bookings b
              LEFT JOIN provider_looks l ON l.asker = $1 AND l.booking_id = b.booking_id
              WHERE b.status = 'pending' AND b.phase = 'expiring' AND (l.free_at IS NULL OR l.free_at <= $2)
-             ORDER BY random() LIMIT $4)
+             ORDER BY b.expires_at <= $5 DESC, random() LIMIT $4)
          INSERT INTO provider_looks AS l (asker, booking_id, free_at) SELECT $1, booking_id, $3 FROM due
          ORDER BY booking_id
          ON CONFLICT (asker, booking_id) DO UPDATE SET free_at = EXCLUDED.free_at WHERE l.free_at <= $2
@@ -112,6 +114,7 @@ pub(crate) async fn lease_expiring(
     .bind(now.to_sqlx())
     .bind(until.to_sqlx())
     .bind(i64::try_from(limit).map_err(anyhow::Error::from)?)
+    .bind(capped.to_sqlx())
     .fetch_all(db)
     .await?;
     Ok(leased.into_iter().map(|booking_id| Lease { booking_id, asker, until }).collect())

@@ -163,12 +163,16 @@ async fn work(app: &App, leased: Leased) {
             let (outbox_id, kind, attempts) = (leased.outbox_id, leased.kind.as_str(), leased.attempts);
             let error = if leased.is_mail() { notify::anonymous(&error) } else { format!("{error:#}") };
             metrics::counter!(OUTBOX_FAILURES, "kind" => leased.kind.clone()).increment(1);
-            if leased.is_hopeless() {
+            if leased.is_stuck() {
                 metrics::counter!(OUTBOX_GIVEN_UP, "kind" => leased.kind.clone()).increment(1);
-                tracing::error!(outbox_id, kind, attempts, error, "outbox: given up");
-                done(&app.pool, &leased, Some(&error), app.clock.now()).await
+                tracing::error!(outbox_id, kind, attempts, error, "outbox: somebody should look");
             } else {
                 tracing::warn!(outbox_id, kind, attempts, error, "outbox");
+            }
+            // money and slots come again for ever: nothing else looks after them
+            if leased.is_stuck() && leased.is_mail() {
+                done(&app.pool, &leased, Some(&error), app.clock.now()).await
+            } else {
                 put_back(&app.pool, &leased, &error, app.clock.now()).await
             }
         }

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::counter::{Batch, Step};
+use super::counter::Batch;
 use super::sale::Sale;
 use crate::error::Error;
 
@@ -111,23 +111,23 @@ pub(crate) async fn reserve(pool: &PgPool, wishes: &[Wish]) -> Batch<Outcome> {
 }
 
 /// What a constraint means that was violated by one booking alone.
-pub(super) fn refusal(error: sqlx::Error) -> Step<Outcome> {
+pub(super) fn refusal(error: sqlx::Error) -> Error {
     match shared::postgres::constraint(&error) {
-        Some("fan_limits_within") => Step::Told(Err(Error::Limit)),
-        Some("redemptions_one_live_per_account") => {
-            Step::Told(Err(Error::PlaceBound("the account has another place in this drop")))
-        }
-        Some(name) if OVERTAKEN.contains(&name) => Step::Again,
-        _ => Step::Told(Err(error.into())),
+        Some("fan_limits_within") => Error::Limit,
+        Some("redemptions_one_live_per_account") => Error::PlaceBound("the account has another place in this drop"),
+        _ => error.into(),
     }
 }
 
-/// What is violated by who was overtaken between his look and his writing: the next look sees by whom.
-const OVERTAKEN: [&str; 6] = [
-    "claims_one_live_per_ticket",
-    "bookings_one_open_per_place",
-    "bookings_pkey",
-    "redemptions_pkey",
-    "fan_limits_pkey",
-    "idempotency_pkey",
-];
+/// What the look has found missing was there when it was to be written.
+pub(super) fn is_overtaken(error: &sqlx::Error) -> bool {
+    const BY: [&str; 6] = [
+        "claims_one_live_per_ticket",
+        "bookings_one_open_per_place",
+        "bookings_pkey",
+        "redemptions_pkey",
+        "fan_limits_pkey",
+        "idempotency_pkey",
+    ];
+    shared::postgres::constraint(error).is_some_and(|name| BY.contains(&name))
+}

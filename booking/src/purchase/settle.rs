@@ -13,7 +13,7 @@ use super::sell::Sold;
 use super::tickets;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::metrics::BOOKINGS;
+use crate::metrics::{BOOKINGS, INTENTS_MISSING};
 use crate::payments::Intent;
 
 /// Where a booking stands after the provider was asked.
@@ -38,30 +38,29 @@ pub struct Declined {
 /// Fetches every intent of the booking and acts on it.
 ///
 /// # Errors
-/// `Provider` when an intent cannot be fetched: nothing is concluded then. One that the provider does not know is passed
-/// over, and after ten minutes of that taken for gone.
+/// `Provider` when an intent cannot be fetched: nothing is concluded then. One that the provider does not know is no
+/// different, but the booking's others are settled first.
 pub async fn settle(app: &App, booking_id: Uuid) -> Result<Settled> {
     let mut booking = find(app, booking_id).await?;
     let mut waiting = Settled::Pending { next_action: None, declined: None, in_bank: false };
-    let mut capture = None;
-    for MaybePaid { intent_id, is_missing } in attempts::intents_of(&app.pool, booking_id).await? {
+    let (mut capture, mut missing) = (None, None);
+    for MaybePaid { intent_id, is_void } in attempts::intents_of(&app.pool, booking_id).await? {
         if booking.status == Status::Completed && booking.intent_id.as_ref() == Some(&intent_id) {
             continue; // it won; the outbox takes the money
         }
         let intent = match app.stripe.fetch(&intent_id).await {
             Ok(intent) => intent,
             Err(error) if error.is_missing() => {
-                // the booking may have others, with money
-                if attempts::missing(&app.pool, &intent_id, app.clock.now()).await? {
-                    attempts::undone(&app.pool, &intent_id, app.clock.now()).await?;
+                metrics::counter!(INTENTS_MISSING).increment(1);
+                tracing::warn!(intent_id, "the provider does not know an intent of ours");
+                // one that was given up is asked about until it is known, by the job that cancels it
+                if !is_void {
+                    missing = Some(error);
                 }
                 continue;
             }
             Err(error) => return Err(Error::Provider(error)),
         };
-        if is_missing {
-            attempts::found(&app.pool, &intent_id).await?;
-        }
         shared::crash::point("settle.fetched");
         match judge(&booking, &intent) {
             Verdict::Sell => {
@@ -87,7 +86,10 @@ pub async fn settle(app: &App, booking_id: Uuid) -> Result<Settled> {
     }
     Ok(match booking.status {
         Status::Completed => Settled::Completed { capture },
-        Status::Pending => waiting,
+        Status::Pending => match missing {
+            Some(error) => return Err(Error::Provider(error)),
+            None => waiting,
+        },
         Status::Cancelled => Settled::Over { reason: booking.why() },
     })
 }

@@ -38,8 +38,6 @@ async fn cancel(app: &App, intent_id: &str) -> Result<Undone> {
     let Some(begun) = begin(app, intent_id, false).await? else { return Ok(Undone::Paid) };
     match ask(app, intent_id, begun).await.map_err(Error::Provider)? {
         Asked::Cancelled => attempts::undone(&app.pool, intent_id, app.clock.now()).await?,
-        // nobody can pay it, as far as anybody knows; the job that gives it up goes on asking
-        Asked::Missing => {}
         Asked::Stands(IntentStatus::Succeeded | IntentStatus::RequiresCapture) => return Ok(Undone::Paid),
         Asked::Stands(_) => return Ok(Undone::InBank),
     }
@@ -53,15 +51,14 @@ pub(crate) enum Asked {
     Cancelled,
     /// It cannot be cancelled as it stands.
     Stands(IntentStatus),
-    /// There is none.
-    Missing,
 }
 
 /// Asks the provider to cancel the intent, as was written down at `begun`. It replays a failure under its key, so each
 /// try has its own.
 ///
 /// # Errors
-/// Nothing is known, and for a while nobody sells against the intent; or it was refused, and is as it was.
+/// Nothing is known, and for a while nobody sells against the intent; or it was refused, and is as it was. That there
+/// is none is a refusal, too: it may be known in a moment, or with another key, and have money.
 pub(crate) async fn ask(app: &App, intent_id: &str, begun: Timestamp) -> std::result::Result<Asked, StripeError> {
     let error = match app.stripe.cancel(intent_id, &format!("cancel-{}", Uuid::new_v4())).await {
         Ok(_) => return Ok(Asked::Cancelled),
@@ -77,8 +74,6 @@ pub(crate) async fn ask(app: &App, intent_id: &str, begun: Timestamp) -> std::re
             status if is_moot => Ok(Asked::Stands(status)),
             _ => Err(error),
         }
-    } else if error.is_missing() {
-        Ok(Asked::Missing)
     } else {
         Err(error)
     };

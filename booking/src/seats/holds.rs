@@ -81,7 +81,6 @@ pub struct Holds {
     caller: Arc<Caller>,
     together: Together,
     hold_each: Script,
-    release: Script,
     peek: Script,
     correct: Script,
     rebuild: Script,
@@ -96,7 +95,6 @@ impl Holds {
             together: Together::new(caller.clone(), script(include_str!("scripts/each.lua"))),
             caller,
             hold_each: script(include_str!("scripts/hold_each.lua")),
-            release: script(include_str!("scripts/release.lua")),
             peek: script(include_str!("scripts/peek.lua")),
             correct: script(include_str!("scripts/correct.lua")),
             rebuild: script(include_str!("scripts/rebuild.lua")),
@@ -172,10 +170,13 @@ impl Holds {
         ordinals: &[u32],
         returned_at: Option<Timestamp>,
     ) {
-        let mut call = self.release.prepare_invoke();
-        add_keys(&mut call, redis, event_id);
-        call.arg(owner.to_string()).arg(returned_at.map_or(0, millisecond_after)).arg(ordinals);
-        self.caller.ask::<u32>(redis, &call).await;
+        let want = Want {
+            what: What::Release { returned_ms: returned_at.map_or(0, millisecond_after) },
+            owner: owner.to_string(),
+            free_after_ms: 0,
+            ordinals: ordinals.to_vec(),
+        };
+        self.together.ask(redis, event_id, want).await;
     }
 
     /// `None` when Redis does not answer in time.
@@ -316,6 +317,25 @@ mod tests {
             assert!(held.len() >= 2 * 17, "whoever finds two free seats gets them: {held:?}");
         }
         assert!(told.iter().filter(|(event, ..)| *event == events[2]).all(|(_, _, hint)| *hint == Hint::Missing));
+    }
+
+    #[tokio::test]
+    async fn nobody_frees_the_seat_of_another() {
+        let world = shared::testing::world().await;
+        let (holds, event_id, now) = (Holds::new(Duration::from_secs(5)), Uuid::now_v7(), [Timestamp::UNIX_EPOCH; 2]);
+        holds.rebuild(&world.redis, event_id, &[], &[]).await;
+        let [one, two] = [1, 2].map(Uuid::from_u128);
+        assert_eq!(holds.hold(&world.redis, event_id, one, &[1, 2], now).await, Hint::Held);
+        holds.mark(&world.redis, event_id, one, &[2], None).await;
+        let taken = async || {
+            let look = holds.peek(&world.redis, event_id).await.unwrap();
+            (0..4).filter(|seat| look.contains(*seat)).collect::<Vec<_>>()
+        };
+        // as a request does that comes back long after its hold has ended
+        holds.release(&world.redis, event_id, two, &[1, 2], None).await;
+        assert_eq!(taken().await, [1, 2]);
+        holds.release(&world.redis, event_id, one, &[1, 2], None).await;
+        assert!(taken().await.is_empty());
     }
 
     #[tokio::test]

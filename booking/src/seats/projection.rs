@@ -112,7 +112,7 @@ pub(crate) async fn pools_are_released(db: impl PgExecutor<'_>, event_id: Uuid) 
         "SELECT NOT EXISTS (
              SELECT FROM tickets t
              WHERE t.event_id = $1 AND t.pool = 'open' AND t.status = 'available'
-               AND NOT EXISTS (SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.state = 'sold'))",
+               AND NOT EXISTS (SELECT FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live AND c.state = 'sold'))",
     )
     .bind(event_id)
     .fetch_one(db)

@@ -30,8 +30,11 @@ pub(super) trait Desk: Send + Sync + 'static {
     /// Decides about all of them in one transaction, about each on its own; one step each, in their order.
     fn decide(&self, asks: &[Self::Ask]) -> impl Future<Output = Batch<Self::Told>> + Send;
 
-    /// What becomes of an ask that the database refuses when it stands alone.
-    fn refusal(error: sqlx::Error) -> Step<Self::Told>;
+    /// Whether somebody has overtaken one of them between its look and its writing: its next look sees that.
+    fn is_overtaken(error: &sqlx::Error) -> bool;
+
+    /// What it means that the database refuses one ask alone.
+    fn refusal(error: sqlx::Error) -> Error;
 }
 
 /// What became of one ask.
@@ -191,15 +194,17 @@ async fn steps<D: Desk>(desk: &D, asks: &[D::Ask]) -> Vec<Step<D::Told>> {
             }
             Err(failure) => failure,
         };
-        tracing::warn!(?failure, bookings = part.len(), "nothing of a batch was committed");
+        // no detail: it names accounts and keys
+        let constraint = if let Failure::Store(error) = &failure { shared::postgres::constraint(error) } else { None };
+        tracing::info!(constraint, bookings = part.len(), "nothing of a batch was committed");
         match failure {
             failure if part.len() > 1 && failure.has_a_culprit() && began.elapsed() < BLAME_MAX => {
                 let (first, second) = part.split_at(part.len() / 2);
                 parts.extend([second, first]);
             }
-            // it was overtaken between its look and its writing: the next look sees that
             Failure::Torn => steps.extend(part.iter().map(|_| Step::Again)),
-            Failure::Store(error) if part.len() == 1 => steps.push(D::refusal(error)),
+            Failure::Store(error) if D::is_overtaken(&error) => steps.extend(part.iter().map(|_| Step::Again)),
+            Failure::Store(error) if part.len() == 1 => steps.push(Step::Told(Err(D::refusal(error)))),
             Failure::Other(error) if part.len() == 1 => steps.push(Step::Told(Err(error))),
             Failure::Store(error) => steps.extend(part.iter().map(|_| Step::Told(Err(told(&error))))),
             Failure::Other(_) => steps.extend(part.iter().map(|_| Step::Told(Err(Error::Crowded)))),

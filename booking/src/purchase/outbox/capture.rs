@@ -8,9 +8,6 @@ use crate::payments::{Intent, IntentStatus, StripeError};
 use crate::purchase::release::{self, Reason, Returned};
 use crate::purchase::{attempts, bookings};
 
-/// A capture that the provider refuses so often, without a word about the intent, is refused: about half an hour.
-const REFUSALS_MAX: i32 = 30;
-
 /// Captures, or finds out that it was captured before. A refusal by the provider undoes the sale; anything
 /// that says nothing about the money is an error and comes again. Money is asked for only while the tickets
 /// are the fan's and unpaid: a job done twice finds nothing to do.
@@ -22,13 +19,17 @@ pub(super) async fn capture(app: &App, booking_id: Uuid, intent_id: &str, attemp
     let outcome = match take(app, intent_id, attempt).await {
         Ok(intent) => outcome(&intent, booking.total_amount),
         Err(StripeError::Declined { .. }) => Outcome::Refused,
-        Err(error) if error.is_missing() => {
-            let is_certain = attempts::missing(&app.pool, intent_id, app.clock.now()).await?;
-            anyhow::ensure!(is_certain, "the provider does not know the intent, or not yet");
+        // without a word about the intent: only when it says nothing else for a while
+        Err(error @ StripeError::Api { status: 400 | 404, .. }) => {
+            if !attempts::refused(&app.pool, intent_id, app.clock.now()).await? {
+                return Err(error.into());
+            }
             Outcome::Refused
         }
-        Err(StripeError::Api { status: 400, .. }) if attempt >= REFUSALS_MAX => Outcome::Refused,
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            attempts::not_refused(&app.pool, intent_id).await?;
+            return Err(error.into());
+        }
     };
     match outcome {
         Outcome::Taken => taken(app, booking_id).await,
@@ -37,7 +38,10 @@ pub(super) async fn capture(app: &App, booking_id: Uuid, intent_id: &str, attemp
             tracing::error!(%booking_id, kept, total = booking.total_amount, "captured elsewhere, and not kept in full");
             refused(app, booking_id).await
         }
-        Outcome::Unclear(status) => anyhow::bail!("the intent is {status:?} after its capture"),
+        Outcome::Unclear(status) => {
+            attempts::not_refused(&app.pool, intent_id).await?;
+            anyhow::bail!("the intent is {status:?} after its capture")
+        }
     }
 }
 

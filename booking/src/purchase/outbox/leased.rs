@@ -12,15 +12,16 @@ use super::{Job, Queue};
 /// Jobs leased at once: only as many as are worked on at the same time, because a lease runs from its start.
 const BATCH_MAX: i64 = 8;
 /// Pause after the first failure; doubles with each, up to the longest: a minute for deeds, so that money is settled
-/// soon after the longest outage.
+/// soon after an outage.
 const BACKOFF: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 const MAIL_BACKOFF_MAX: Duration = Duration::from_secs(300);
 /// A mail is given up after so many tries (about two days).
 const MAIL_ATTEMPTS_MAX: i32 = 600;
-/// So is a deed (about two days): a refund that the bank refuses each time is for a person. Taking money never is: it
-/// ends with what the provider says of it.
+/// A deed that has failed so often (about two days) is for a person, a refund that the bank refuses each time, say. It is
+/// not given up, because it may as well have been an outage: it comes again after this pause.
 const DEED_ATTEMPTS_MAX: i32 = 3_000;
+const STUCK_BACKOFF: Duration = Duration::from_secs(3_600);
 
 /// A job that is this worker's alone, for a while.
 #[derive(Debug, FromRow)]
@@ -37,12 +38,17 @@ impl Leased {
         self.kind.ends_with("-mail")
     }
 
-    /// It has been tried as often as it is worth.
-    pub(super) fn is_hopeless(&self) -> bool {
-        match self.kind.as_str() {
-            "capture" => false,
-            _ if self.is_mail() => self.attempts >= MAIL_ATTEMPTS_MAX,
-            _ => self.attempts >= DEED_ATTEMPTS_MAX,
+    /// It has been tried so often that somebody should look.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.attempts >= if self.is_mail() { MAIL_ATTEMPTS_MAX } else { DEED_ATTEMPTS_MAX }
+    }
+
+    fn backoff(&self) -> Duration {
+        let doublings = u32::try_from(self.attempts.saturating_sub(1)).unwrap_or(0).min(16);
+        match BACKOFF * 2_u32.pow(doublings) {
+            pause if self.is_mail() => pause.min(MAIL_BACKOFF_MAX),
+            _ if self.is_stuck() => STUCK_BACKOFF,
+            pause => pause.min(BACKOFF_MAX),
         }
     }
 
@@ -128,7 +134,7 @@ pub(super) async fn put_back(
     error: &str,
     now: Timestamp,
 ) -> anyhow::Result<bool> {
-    let run_at = now.saturating_add(backoff(leased.attempts, leased.is_mail()))?;
+    let run_at = now.saturating_add(leased.backoff())?;
     let done = sqlx::query(
         "UPDATE outbox SET run_at = $3, last_error = $4 WHERE outbox_id = $1 AND attempts = $2 AND done_at IS NULL",
     )
@@ -139,11 +145,6 @@ pub(super) async fn put_back(
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-fn backoff(attempts: i32, is_mail: bool) -> Duration {
-    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
-    (BACKOFF * 2_u32.pow(doublings)).min(if is_mail { MAIL_BACKOFF_MAX } else { BACKOFF_MAX })
 }
 
 #[cfg(test)]
@@ -162,23 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn only_taking_money_is_never_given_up() {
-        let leased = |kind: &str, attempts| Leased {
-            outbox_id: 1,
-            kind: kind.to_owned(),
-            body: serde_json::Value::Null,
-            attempts,
+    fn backoff_doubles_up_to_a_minute_or_five_and_is_an_hour_for_a_deed_that_is_stuck() {
+        let seconds = |kind: &str| {
+            [1, 2, 3, 7, 9, 10, 600, 2_999, 3_000, i32::MAX].map(|attempts| {
+                let kind = kind.to_owned();
+                Leased { outbox_id: 1, kind, body: serde_json::Value::Null, attempts }.backoff().as_secs()
+            })
         };
-        for (kind, most) in [("ticket-mail", MAIL_ATTEMPTS_MAX), ("void", DEED_ATTEMPTS_MAX)] {
-            assert!(!leased(kind, most - 1).is_hopeless() && leased(kind, most).is_hopeless(), "{kind}");
-        }
-        assert!(!leased("capture", i32::MAX).is_hopeless());
-    }
-
-    #[test]
-    fn backoff_doubles_up_to_a_minute_or_five() {
-        let seconds = |is_mail| [1, 2, 3, 7, 9, 10, 600].map(|attempts| backoff(attempts, is_mail).as_secs());
-        assert_eq!(seconds(false), [1, 2, 4, 60, 60, 60, 60]);
-        assert_eq!(seconds(true), [1, 2, 4, 64, 256, 300, 300]);
+        assert_eq!(seconds("void"), [1, 2, 4, 60, 60, 60, 60, 60, 3_600, 3_600]);
+        assert_eq!(seconds("ticket-mail"), [1, 2, 4, 64, 256, 300, 300, 300, 300, 300]);
     }
 }

@@ -8,7 +8,8 @@ use crate::purchase::undo::{self, Asked};
 use crate::purchase::{attempts, bookings, settle};
 
 /// Cancels the intent; refunds it when it was captured; content when both have been done before. A payment that came
-/// late is settled instead: it may have its tickets back.
+/// late is settled instead: it may have its tickets back. An intent that the provider does not know is asked about until
+/// it does: nobody else looks after one that is given up.
 pub(super) async fn void(app: &App, intent_id: &str) -> anyhow::Result<()> {
     let late = late_money(app, intent_id).await?;
     if let Some(booking_id) = late {
@@ -24,10 +25,6 @@ pub(super) async fn void(app: &App, intent_id: &str) -> anyhow::Result<()> {
     shared::crash::point("void.asked");
     match undo::ask(app, intent_id, begun).await? {
         Asked::Cancelled => {}
-        Asked::Missing => anyhow::ensure!(
-            attempts::missing(&app.pool, intent_id, app.clock.now()).await?,
-            "the provider does not know the intent, or not yet"
-        ),
         // regained while the provider was asked
         Asked::Stands(IntentStatus::Succeeded) if !undo::begin_refund(app, intent_id).await? => return Ok(()),
         Asked::Stands(IntentStatus::Succeeded) => refund(app, intent_id).await?,
@@ -44,11 +41,8 @@ async fn late_money(app: &App, intent_id: &str) -> anyhow::Result<Option<Uuid>> 
     if !booking.is_some_and(|booking| booking.was_too_late()) {
         return Ok(None);
     }
-    match app.stripe.fetch(intent_id).await {
-        Ok(intent) => Ok(Some(booking_id).filter(|_| intent.has_money())),
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    let intent = app.stripe.fetch(intent_id).await?;
+    Ok(Some(booking_id).filter(|_| intent.has_money()))
 }
 
 async fn refund(app: &App, intent_id: &str) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ use sqlx::{FromRow, PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::{Wanted, Wish};
+use crate::purchase::counter::lock_places;
 
 /// What stands in the way of a wish, whatever the seats.
 #[derive(Clone, Debug, Default, FromRow)]
@@ -74,17 +75,13 @@ pub(super) async fn lock(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result
         let some = if matches!(wish.wanted, Wanted::Exactly(_)) { &mut exactly } else { &mut first_of };
         some.extend(wish.tickets());
     }
-    // the count is known only when every place is locked, and no ticket is locked before it is known
-    let waited: Vec<Row> = sqlx::query_as(
-        "WITH places AS MATERIALIZED (
-             SELECT FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS w (drop_id, place) ORDER BY 1, 2) w
-                  CROSS JOIN LATERAL (SELECT FROM redemptions r WHERE r.drop_id = w.drop_id AND r.place = w.place
-                                      LIMIT 1 FOR UPDATE) r)
-         SELECT ticket_id, ordinal, price, true AS free, returned_at FROM tickets t
+    // no ticket before every place
+    let waited: Vec<Row> = sqlx::query_as(lock_places!(
+        "SELECT ticket_id, ordinal, price, true AS free, returned_at FROM tickets t
          WHERE (SELECT count(*) FROM places) >= 0 AND ticket_id = ANY($3) AND status = 'available'
            AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) IS NULL
          ORDER BY ticket_id FOR UPDATE OF t",
-    )
+    ))
     .bind(drop_ids(wishes))
     .bind(places(wishes))
     .bind(exactly)

@@ -147,14 +147,18 @@ async fn end_stale(tx: &mut PgTransaction<'_>, winners: &[(&Draft, &Win)]) -> Re
         return Ok(());
     }
     let done = sqlx::query(
-        "UPDATE redemptions r SET ended_at = w.now
-         FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS w (drop_id, place, now)
-         WHERE r.drop_id = w.drop_id AND r.place = w.place AND r.ended_at IS NULL
+        // ON CONFLICT finds them by their key, see above; they are there
+        "INSERT INTO redemptions AS r (drop_id, place, user_id, jti, redeemed_at, expires_at, ended_at)
+         SELECT drop_id, place, user_id, '', now, now, now
+         FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[]) AS w (drop_id, place, user_id, now)
+         ON CONFLICT (drop_id, place) DO UPDATE SET ended_at = EXCLUDED.ended_at
+         WHERE r.ended_at IS NULL
            AND (SELECT true FROM bookings b
                 WHERE b.drop_id = r.drop_id AND b.place = r.place AND b.status = 'pending') IS NULL",
     )
     .bind(stale.iter().map(|(draft, _)| draft.sale.drop_id.as_str()).collect::<Vec<_>>())
     .bind(stale.iter().map(|(_, place)| *place).collect::<Vec<_>>())
+    .bind(stale.iter().map(|(draft, _)| draft.user_id).collect::<Vec<_>>())
     .bind(stale.iter().map(|(draft, _)| draft.now.to_sqlx()).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await?;

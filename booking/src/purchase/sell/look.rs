@@ -10,6 +10,7 @@ use super::Decision;
 use crate::error::Result;
 use crate::purchase::attempts::VOIDING;
 use crate::purchase::bookings::{Booking, columns};
+use crate::purchase::counter::lock_places;
 
 /// What a booking has.
 #[derive(Debug, Default)]
@@ -45,13 +46,9 @@ pub(super) async fn lock_held(
         let since = decision.now.saturating_sub(VOIDING).map_err(anyhow::Error::from)?;
         Ok(since.to_sqlx())
     });
-    // the count is known only when every place is locked, and no ticket is locked before it is known
-    let rows: Vec<(Uuid, i64, bool, bool)> = sqlx::query_as(
-        "WITH places AS MATERIALIZED (
-             SELECT FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS w (drop_id, place) ORDER BY 1, 2) w
-                  CROSS JOIN LATERAL (SELECT FROM redemptions r WHERE r.drop_id = w.drop_id AND r.place = w.place
-                                      LIMIT 1 FOR UPDATE) r)
-         SELECT c.booking_id, t.ticket_id, t.status = 'available',
+    // no ticket before every place
+    let rows: Vec<(Uuid, i64, bool, bool)> = sqlx::query_as(lock_places!(
+        "SELECT c.booking_id, t.ticket_id, t.status = 'available',
                 COALESCE((SELECT a.undone_at IS NOT NULL OR a.refunding_at IS NOT NULL
                                  OR COALESCE(a.voiding_at > w.voiding, false)
                           FROM payment_attempts a WHERE a.intent_id = w.intent_id), false)
@@ -61,7 +58,7 @@ pub(super) async fn lock_held(
               JOIN tickets t ON t.ticket_id = c.ticket_id
          WHERE (SELECT count(*) FROM places) >= 0
          ORDER BY t.ticket_id FOR UPDATE OF t",
-    )
+    ))
     .bind(pending.iter().map(|(_, booking)| booking.drop_id.as_str()).collect::<Vec<_>>())
     .bind(pending.iter().map(|(_, booking)| booking.place.as_str()).collect::<Vec<_>>())
     .bind(pending.iter().map(|(decision, _)| decision.booking_id).collect::<Vec<_>>())

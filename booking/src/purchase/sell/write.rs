@@ -1,7 +1,5 @@
 //! What a sale changes, written in one statement and counted.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::{FromRow, PgTransaction};
@@ -57,11 +55,15 @@ async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>], now: Timestamp) 
     }
     let tickets = || sales.iter().flat_map(|sale| sale.tickets.iter().map(move |ticket| (sale, *ticket)));
     let written = sqlx::query_as(
-        // found by ANY: a join would find rows by their index only where the planner thinks the table is large
+        // rows are found by the ANY of a leading key or by ON CONFLICT: a join, or an ANY that another index could serve,
+        // finds them by the right index only where the planner thinks the table is large. The places are there, and locked
         "WITH tickets_won AS MATERIALIZED (
              SELECT * FROM unnest($6::bigint[], $7::uuid[], $8::uuid[]) AS w (ticket_id, booking_id, user_id)),
          ended AS (
-             UPDATE redemptions SET ended_at = $5 WHERE drop_id = ANY($3) AND place = ANY($4) AND ended_at IS NULL),
+             INSERT INTO redemptions AS r (drop_id, place, user_id, jti, redeemed_at, expires_at, ended_at)
+             SELECT drop_id, place, user_id, '', $5, $5, $5
+             FROM unnest($3::text[], $4::text[], $11::uuid[]) AS w (drop_id, place, user_id)
+             ON CONFLICT (drop_id, place) DO UPDATE SET ended_at = $5 WHERE r.ended_at IS NULL),
          sold AS (
              UPDATE claims SET state = 'sold'
              WHERE booking_id = ANY($1) AND ticket_id = ANY($6) AND state = 'held' RETURNING 1),
@@ -92,7 +94,7 @@ async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>], now: Timestamp) 
     )
     .bind(sales.iter().map(|sale| sale.decision.booking_id).collect::<Vec<_>>())
     .bind(sales.iter().map(|sale| sale.decision.intent_id.as_str()).collect::<Vec<_>>())
-    .bind(Vec::from_iter(BTreeSet::from_iter(sales.iter().map(|sale| sale.booking.drop_id.as_str()))))
+    .bind(sales.iter().map(|sale| sale.booking.drop_id.as_str()).collect::<Vec<_>>())
     .bind(sales.iter().map(|sale| sale.booking.place.as_str()).collect::<Vec<_>>())
     .bind(now.to_sqlx())
     .bind(tickets().map(|(_, ticket)| ticket).collect::<Vec<_>>())
@@ -100,6 +102,7 @@ async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>], now: Timestamp) 
     .bind(tickets().map(|(sale, _)| sale.booking.user_id).collect::<Vec<_>>())
     .bind(jobs.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>())
     .bind(jobs.iter().map(|(_, body)| body).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| sale.booking.user_id).collect::<Vec<_>>())
     .fetch_one(&mut **tx)
     .await?;
     Ok(written)

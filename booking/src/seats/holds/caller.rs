@@ -21,6 +21,10 @@ impl Caller {
         Self { budget, quiet_until: Mutex::new(None) }
     }
 
+    pub(super) fn budget(&self) -> Duration {
+        self.budget
+    }
+
     /// `None` on any failure, which is logged once a silence.
     pub(super) async fn ask<T: redis::FromRedisValue>(&self, redis: &Redis, call: &ScriptInvocation<'_>) -> Option<T> {
         // a timer of no time still gives Redis a millisecond

@@ -1,19 +1,23 @@
-//! Holds and marks that wait together are sent together: one call with many members, no timer. While a call is under way
-//! the next ones gather; a lone one goes at once.
+//! Holds, marks and releases that wait together are sent together, in the order in which they came: one call with many
+//! members, no timer. While a call is under way the next ones gather; a lone one goes at once.
 
 use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use redis::Script;
 use shared::redis::Redis;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{add_keys, caller::Caller};
 
-/// Members of one call: at some 5 µs each, the longest a script keeps Redis to itself is a millisecond or two.
+/// Members of one call: at some 5 µs a seat, the longest a script keeps Redis to itself is a few milliseconds.
 const CALL_MAX: usize = 256;
+/// Wants that may wait; beyond it Postgres decides alone, as when Redis is silent.
+const WAITING_MAX: usize = 8_192;
 
 /// What is to be done to seats of an event.
 pub(super) struct Want {
@@ -31,6 +35,10 @@ pub(super) enum What {
         returned_ms: i64,
     },
     Mark,
+    /// The owner gives them up; since this millisecond of booking's clock they belong to the line first (0: anybody's).
+    Release {
+        returned_ms: i64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +71,15 @@ struct Waiting {
     redis: Redis,
     event_id: Uuid,
     want: Want,
+    since: Instant,
     reply: oneshot::Sender<Option<Answer>>,
+}
+
+impl Waiting {
+    /// Nobody waits for the hold any more, or has waited as long as Redis may take. A mark or a release is due all the same.
+    fn is_moot(&self, budget: Duration) -> bool {
+        matches!(self.want.what, What::Hold { .. }) && (self.reply.is_closed() || self.since.elapsed() > budget)
+    }
 }
 
 impl Together {
@@ -71,16 +87,27 @@ impl Together {
         Self { desk: Arc::new(Desk { caller, script, queue: Mutex::default() }) }
     }
 
-    /// `None` when Redis does not answer within the budget; whoever waits for a call that is under way waits for that one,
-    /// too, and is told at once when it fails.
+    /// `None` when Redis does not answer within the budget, or when too many wait; whoever waits for a call that is under
+    /// way waits for that one, too: twice the budget at most, for a hold.
     pub(super) async fn ask(&self, redis: &Redis, event_id: Uuid, want: Want) -> Option<Answer> {
         let (reply, answer) = oneshot::channel();
-        if self.desk.enter(Waiting { redis: redis.clone(), event_id, want, reply }) {
-            // a task of its own: whoever came first may go away, and the others still wait
-            tokio::spawn(work(Working(self.desk.clone())));
+        match self.desk.enter(Waiting { redis: redis.clone(), event_id, want, since: Instant::now(), reply }) {
+            Entered::First => {
+                // a task of its own: whoever came first may go away, and the others still wait
+                tokio::spawn(work(Working(self.desk.clone())));
+            }
+            Entered::Behind => {}
+            Entered::Full => return None,
         }
         answer.await.ok().flatten()
     }
+}
+
+enum Entered {
+    /// Somebody has to begin working.
+    First,
+    Behind,
+    Full,
 }
 
 impl Desk {
@@ -88,16 +115,20 @@ impl Desk {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether somebody has to begin working.
-    fn enter(&self, one: Waiting) -> bool {
+    fn enter(&self, one: Waiting) -> Entered {
         let mut queue = self.queue();
+        if queue.waiting.len() >= WAITING_MAX {
+            return Entered::Full;
+        }
         queue.waiting.push(one);
-        !mem::replace(&mut queue.is_worked_on, true)
+        if mem::replace(&mut queue.is_worked_on, true) { Entered::Behind } else { Entered::First }
     }
 
     /// The next ones; when there are none, the work is over.
     fn next(&self) -> Vec<Waiting> {
         let mut queue = self.queue();
+        // who is left out is told nothing: his end of the channel closes
+        queue.waiting.retain(|one| !one.is_moot(self.caller.budget()));
         let some = queue.waiting.len().min(CALL_MAX);
         queue.is_worked_on = some > 0;
         queue.waiting.drain(..some).collect()
@@ -111,6 +142,7 @@ impl Desk {
             let (letter, returned_ms) = match want.what {
                 What::Hold { returned_ms } => ("h", returned_ms),
                 What::Mark => ("m", 0),
+                What::Release { returned_ms } => ("r", returned_ms),
             };
             call.arg(letter).arg(&want.owner).arg(want.free_after_ms).arg(returned_ms);
             call.arg(want.ordinals.len()).arg(want.ordinals.as_slice());
@@ -166,5 +198,35 @@ async fn work(working: Working) {
         }
         let calls = events.into_iter().map(|(event_id, some)| desk.call(event_id, some));
         futures_util::future::join_all(calls).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_held_for_who_has_gone_or_waited_too_long() {
+        let world = shared::testing::world().await;
+        let budget = Duration::from_secs(60);
+        let together = Together::new(Arc::new(Caller::new(budget)), Script::new(""));
+        let mut answers = Vec::new();
+        let mut enter = |what: What, waited: Duration| {
+            let want = Want { what, owner: "a".to_owned(), free_after_ms: 1, ordinals: vec![1] };
+            let (reply, answer) = oneshot::channel();
+            let since = Instant::now() - waited;
+            together.desk.enter(Waiting { redis: world.redis.clone(), event_id: Uuid::nil(), want, since, reply });
+            answers.push(answer);
+        };
+        let hold = || What::Hold { returned_ms: 0 };
+        enter(hold(), Duration::ZERO);
+        enter(hold(), 2 * budget);
+        enter(What::Mark, 2 * budget);
+        enter(hold(), Duration::ZERO);
+        answers.pop(); // goes away
+        let some = together.desk.next();
+        let left: Vec<bool> = some.iter().map(|one| matches!(one.want.what, What::Mark)).collect();
+        assert_eq!(left, [false, true], "the hold that is waited for, and the mark");
+        assert_eq!(answers.remove(1).await.ok(), None, "and Postgres decides alone");
     }
 }
