@@ -31,7 +31,9 @@ pub(crate) const DROP: &str = "an-evening";
 /// How long the admissions of the test last.
 const SESSION: Duration = Duration::from_secs(7_200);
 
-const SEATS: &str = "SELECT seat_number FROM tickets WHERE event_id = $1 AND status = 'available' ORDER BY ordinal";
+/// Those for everybody: nobody here comes in a wheelchair.
+const SEATS: &str = "SELECT seat_number FROM tickets WHERE event_id = $1 AND status = 'available' AND pool = 'open'
+                     ORDER BY ordinal";
 
 /// What stands on every shop's poster: more than tickets, so that the judge has something to add up.
 const FEES: [(&str, &str, i64); 2] = [("Service", "ticket", 275), ("Order", "order", 150)];
