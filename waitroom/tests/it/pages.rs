@@ -613,18 +613,28 @@ async fn what_cannot_be_shown_is_a_problem_page() {
 
 #[tokio::test]
 async fn joins_by_page_and_by_api_count_together() {
+    // on a slow machine the limit lets one more in between the two: then once more
+    const TRIES: usize = 20;
     let s = stage(&[]).await;
-    loop {
-        let (status, problem): (_, Value) = read(s.http.post(s.path("join"))).await;
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            assert_eq!(slug(&problem), "rate-limited");
+    let mut joined = 0;
+    for tried in 1.. {
+        loop {
+            let (status, problem): (_, Value) = read(s.http.post(s.path("join"))).await;
+            if status == StatusCode::TOO_MANY_REQUESTS {
+                assert_eq!(slug(&problem), "rate-limited");
+                break;
+            }
+            joined += 1;
+        }
+        let browser = s.browser();
+        if browser.press("join").await.status == StatusCode::TOO_MANY_REQUESTS {
+            assert_eq!(browser.get("").await.face(), "running", "looking is free");
             break;
         }
+        joined += 1;
+        assert!(tried < TRIES, "joins by page are not counted");
     }
-    let (browser, before) = (s.browser(), in_line(&s).await);
-    assert_eq!(browser.press("join").await.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(browser.get("").await.face(), "running", "looking is free");
-    assert_eq!(in_line(&s).await, before);
+    assert_eq!(in_line(&s).await, joined);
 }
 
 #[tokio::test]
