@@ -76,6 +76,15 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
+    /// Without the database's detail, which names accounts and keys.
+    fn why(&self) -> String {
+        match self {
+            Failure::Torn => "fewer rows changed than were decided about".to_owned(),
+            Failure::Store(error) => error.to_string(),
+            Failure::Other(error) => error.to_string(),
+        }
+    }
+
     /// Whether fewer at a time may fare better: not when the database itself is the trouble.
     fn has_a_culprit(&self) -> bool {
         match self {
@@ -194,9 +203,7 @@ async fn steps<D: Desk>(desk: &D, asks: &[D::Ask]) -> Vec<Step<D::Told>> {
             }
             Err(failure) => failure,
         };
-        // no detail: it names accounts and keys
-        let constraint = if let Failure::Store(error) = &failure { shared::postgres::constraint(error) } else { None };
-        tracing::info!(constraint, bookings = part.len(), "nothing of a batch was committed");
+        tracing::info!(why = failure.why(), bookings = part.len(), "nothing of a batch was committed");
         match failure {
             failure if part.len() > 1 && failure.has_a_culprit() && began.elapsed() < BLAME_MAX => {
                 let (first, second) = part.split_at(part.len() / 2);
