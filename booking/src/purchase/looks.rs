@@ -1,4 +1,4 @@
-//! The provider_looks table: a booking is asked about by one process at a time, and not too often.
+//! The provider_looks table: a booking is asked about by one poller and one expiry at a time, and not too often.
 
 use std::time::Duration;
 
