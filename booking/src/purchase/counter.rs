@@ -21,14 +21,17 @@ use super::sell::{self, Decision, Sold};
 use crate::error::{Error, Result};
 
 /// Head of a statement that locks the places of `$1` (drops) and `$2` (places), in one order, before it does anything else:
-/// `(SELECT count(*) FROM places)` is known only then. By LATERAL, so that each is looked up by its key.
+/// `(SELECT count(*) FROM places)` is known only then. By LATERAL, so that each is looked up by its key. `places` are those
+/// that were redeemed before: their position in `$1`, whose they are and when they ended.
 macro_rules! lock_places {
     ($statement:literal $(,)?) => {
         concat!(
             "WITH places AS MATERIALIZED (
-                 SELECT FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS w (drop_id, place) ORDER BY 1, 2) w
-                      CROSS JOIN LATERAL (SELECT FROM redemptions r WHERE r.drop_id = w.drop_id AND r.place = w.place
-                                          LIMIT 1 FOR UPDATE) r) ",
+                 SELECT position, user_id, ended_at
+                 FROM (SELECT * FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (drop_id, place, position)
+                       ORDER BY 1, 2) w
+                      CROSS JOIN LATERAL (SELECT user_id, ended_at FROM redemptions r
+                                          WHERE r.drop_id = w.drop_id AND r.place = w.place LIMIT 1 FOR UPDATE) r) ",
             $statement
         )
     };

@@ -93,9 +93,10 @@ impl Wish {
 /// Nothing was committed, or nobody knows.
 pub(crate) async fn reserve(pool: &PgPool, wishes: &[Wish]) -> Batch<Outcome> {
     let mut tx = pool.begin().await?;
-    let mut seats = look::lock(&mut tx, wishes).await?;
+    let mut locked = look::lock(&mut tx, wishes).await?;
     shared::crash::point("reserve.locked");
-    let facts = look::facts(&mut *tx, wishes, &mut seats).await?;
+    let facts = look::facts(&mut *tx, wishes, &mut locked).await?;
+    let mut seats = locked.seats;
     seats.extend(look::others(&mut *tx, wishes, &seats).await?);
     let decided = decide(wishes, facts, &seats);
     let wins: Vec<&Win> = decided.iter().filter_map(Decided::win).collect();

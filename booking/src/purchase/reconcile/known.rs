@@ -61,7 +61,7 @@ pub(super) async fn uncaptured_without_job(
     sqlx::query_as(
         "SELECT booking_id, intent_id FROM bookings b
          WHERE status = 'completed' AND captured_at IS NULL AND completed_at <= $1 AND intent_id IS NOT NULL
-           AND NOT EXISTS (SELECT FROM outbox o WHERE o.done_at IS NULL AND o.kind = 'capture'
+           AND NOT EXISTS (SELECT FROM outbox o WHERE o.done_at IS NULL AND o.kind NOT LIKE '%-mail' AND o.kind = 'capture'
                                                   AND o.body ->> 'booking_id' = b.booking_id::text)
          ORDER BY completed_at LIMIT $2",
     )
@@ -81,7 +81,7 @@ pub(super) async fn void_without_job(
     sqlx::query_scalar(
         "SELECT intent_id FROM payment_attempts a
          WHERE is_owed AND intent_id IS NOT NULL AND created_at BETWEEN $1 AND $2
-           AND NOT EXISTS (SELECT FROM outbox o WHERE o.done_at IS NULL AND o.kind = 'void'
+           AND NOT EXISTS (SELECT FROM outbox o WHERE o.done_at IS NULL AND o.kind NOT LIKE '%-mail' AND o.kind = 'void'
                                                   AND o.body ->> 'intent_id' = a.intent_id)
          ORDER BY created_at LIMIT $3",
     )

@@ -95,11 +95,11 @@ impl Deciding<'_> {
 
     /// One place, one account, one open booking.
     fn may_buy(&self, facts: &Facts) -> Result<()> {
-        match facts.owner {
-            Some(owner) if owner != self.draft.user_id => {
+        match facts.redeemed {
+            Some(redeemed) if redeemed.owner != self.draft.user_id => {
                 return Err(Error::PlaceBound("the place belongs to another account"));
             }
-            _ if facts.used_up => return Err(Error::PlaceEnded),
+            Some(redeemed) if redeemed.has_ended => return Err(Error::PlaceEnded),
             _ if facts.other.is_some() && !facts.other_is_stale => {
                 return Err(Error::PlaceBound("the account has another place in this drop"));
             }
@@ -119,7 +119,8 @@ impl Deciding<'_> {
     }
 
     fn is_free(&self, ticket: i64, seat: &Seat) -> bool {
-        seat.free && !self.given.contains(&ticket) && !self.is_for_others(seat)
+        let is_of_the_event = seat.event_id == self.draft.event_id;
+        seat.free && is_of_the_event && !self.given.contains(&ticket) && !self.is_for_others(seat)
     }
 
     /// Dearer than the fan said, and than it was when it was chosen.
@@ -173,7 +174,7 @@ impl Deciding<'_> {
             total,
             fees,
             ends: facts.other,
-            was_redeemed: facts.owner.is_some(),
+            was_redeemed: facts.redeemed.is_some(),
             was_limited: facts.quantity.is_some(),
         })
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use sqlx::{FromRow, PgConnection, PgExecutor};
+use sqlx::{FromRow, PgConnection, PgExecutor, Row as _};
 use uuid::Uuid;
 
 use super::{Wanted, Wish};
@@ -15,10 +15,9 @@ use crate::purchase::counter::lock_places;
 pub(super) struct Facts {
     /// The account's idempotency key was used.
     pub(super) key_in_use: bool,
-    /// Whom the place is bound to.
-    pub(super) owner: Option<Uuid>,
-    /// The place has bought.
-    pub(super) used_up: bool,
+    /// What the place was redeemed to.
+    #[sqlx(skip)]
+    pub(super) redeemed: Option<Redeemed>,
     /// Admission's word: the place was given up.
     pub(super) has_left: bool,
     /// The account's other live place in the drop …
@@ -33,9 +32,19 @@ pub(super) struct Facts {
     claimed: Option<Vec<i64>>,
 }
 
+/// A place that has been used, as it stands behind its lock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Redeemed {
+    /// Whom it is bound to.
+    pub(super) owner: Uuid,
+    /// It has bought, or made room for another one.
+    pub(super) has_ended: bool,
+}
+
 /// A ticket as it stands behind the locks.
 #[derive(Clone, Debug)]
 pub(super) struct Seat {
+    pub(super) event_id: Uuid,
     pub(super) ordinal: u32,
     /// Minor units.
     pub(super) price: i64,
@@ -49,9 +58,11 @@ pub(super) struct Seat {
 
 pub(super) type Seats = HashMap<i64, Seat>;
 
+/// Of the tickets table.
 #[derive(FromRow)]
 struct Row {
     ticket_id: i64,
+    event_id: Uuid,
     ordinal: i32,
     price: i64,
     free: bool,
@@ -60,36 +71,57 @@ struct Row {
 
 impl Row {
     fn seat(self, locked: bool) -> (i64, Seat) {
-        let ordinal = u32::try_from(self.ordinal).unwrap_or_default(); // never negative
-        let returned_at = self.returned_at.map(jiff_sqlx::Timestamp::to_jiff);
-        (self.ticket_id, Seat { ordinal, price: self.price, free: self.free, locked, returned_at })
+        let Row { ticket_id, event_id, ordinal, price, free, returned_at } = self;
+        let ordinal = u32::try_from(ordinal).unwrap_or_default(); // never negative
+        let returned_at = returned_at.map(jiff_sqlx::Timestamp::to_jiff);
+        (ticket_id, Seat { event_id, ordinal, price, free, locked, returned_at })
     }
 }
 
-/// Locks places (those that were redeemed before), then tickets by id. Tickets that are gone already are left alone:
-/// of many who want a sold seat, nobody waits for anybody. Whoever was waited for may have claimed a ticket: that is
-/// seen by [`facts`] only.
-pub(super) async fn lock(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<Seats> {
+/// What is locked, until the transaction ends.
+pub(super) struct Locked {
+    /// In the order of the wishes. A place that was not redeemed before cannot be locked: its redemption is inserted, once.
+    pub(super) places: Vec<Option<Redeemed>>,
+    pub(super) seats: Seats,
+}
+
+/// Locks places, then tickets by id. Tickets that are gone already are left alone: of many who want a sold seat, nobody
+/// waits for anybody. Whoever was waited for may have claimed a ticket: that is seen by [`facts`] only.
+pub(super) async fn lock(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<Locked> {
     let (mut exactly, mut first_of) = (Vec::new(), Vec::new());
     for wish in wishes {
         let some = if matches!(wish.wanted, Wanted::Exactly(_)) { &mut exactly } else { &mut first_of };
         some.extend(wish.tickets());
     }
     // no ticket before every place
-    let waited: Vec<Row> = sqlx::query_as(lock_places!(
-        "SELECT ticket_id, ordinal, price, true AS free, returned_at FROM tickets t
-         WHERE (SELECT count(*) FROM places) >= 0 AND ticket_id = ANY($3) AND status = 'available'
-           AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) IS NULL
-         ORDER BY ticket_id FOR UPDATE OF t",
+    let rows = sqlx::query(lock_places!(
+        ", waited AS MATERIALIZED (
+             SELECT ticket_id, event_id, ordinal, price, returned_at FROM tickets t
+             WHERE (SELECT count(*) FROM places) >= 0 AND ticket_id = ANY($3) AND status = 'available'
+               AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) IS NULL
+             ORDER BY ticket_id FOR UPDATE OF t)
+         SELECT NULL::bigint AS position, NULL::uuid AS owner, NULL::boolean AS has_ended,
+                ticket_id, event_id, ordinal, price, true AS free, returned_at FROM waited
+         UNION ALL
+         SELECT position, user_id, ended_at IS NOT NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM places",
     ))
     .bind(drop_ids(wishes))
     .bind(places(wishes))
     .bind(exactly)
     .fetch_all(&mut *db)
     .await?;
-    let mut locked: Seats = waited.into_iter().map(|row| row.seat(true)).collect();
+    let mut locked = Locked { places: vec![None; wishes.len()], seats: Seats::with_capacity(rows.len()) };
+    for row in rows {
+        match row.try_get::<Option<i64>, _>("position")?.and_then(|position| usize::try_from(position - 1).ok()) {
+            None => locked.seats.extend([Row::from_row(&row)?.seat(true)]),
+            Some(index) => {
+                let redeemed = Redeemed { owner: row.try_get("owner")?, has_ended: row.try_get("has_ended")? };
+                locked.places[index] = Some(redeemed);
+            }
+        }
+    }
     if !first_of.is_empty() {
-        locked.extend(lock_free(db, &first_of).await?.into_iter().map(|row| row.seat(true)));
+        locked.seats.extend(lock_free(db, &first_of).await?.into_iter().map(|row| row.seat(true)));
     }
     Ok(locked)
 }
@@ -97,7 +129,7 @@ pub(super) async fn lock(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result
 /// Those that nobody else is deciding about: nobody waits.
 async fn lock_free(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
-        "SELECT ticket_id, ordinal, price, true AS free, returned_at FROM tickets t
+        "SELECT ticket_id, event_id, ordinal, price, true AS free, returned_at FROM tickets t
          WHERE ticket_id = ANY($1) AND status = 'available'
            AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) IS NULL
          ORDER BY ticket_id FOR UPDATE OF t SKIP LOCKED",
@@ -110,25 +142,21 @@ async fn lock_free(db: impl PgExecutor<'_>, ticket_ids: &[i64]) -> sqlx::Result<
 /// In the order of the wishes, by a statement of its own: it sees what whoever had the locks before has committed, and
 /// marks the `locked` seats that he took. Subqueries of at most one row each: looked up by index, whatever the planner
 /// knows of the tables' sizes.
-pub(super) async fn facts(db: impl PgExecutor<'_>, wishes: &[Wish], locked: &mut Seats) -> sqlx::Result<Vec<Facts>> {
+pub(super) async fn facts(db: impl PgExecutor<'_>, wishes: &[Wish], locked: &mut Locked) -> sqlx::Result<Vec<Facts>> {
     let mut facts: Vec<Facts> = sqlx::query_as(
         "SELECT (SELECT true FROM idempotency i WHERE i.user_id = w.user_id AND i.key = w.key) IS NOT NULL AS key_in_use,
-                r.user_id AS owner,
-                r.ended_at IS NOT NULL AS used_up,
                 (SELECT true FROM ended_places e WHERE e.drop_id = w.drop_id AND e.place = w.place) IS NOT NULL AS has_left,
                 o.place AS other,
                 COALESCE(o.is_stale, false) AS other_is_stale,
                 -- a place without a redemption has no booking
-                CASE WHEN r.user_id IS NOT NULL THEN
+                CASE WHEN w.was_redeemed THEN
                     (SELECT booking_id FROM bookings b
                      WHERE b.drop_id = w.drop_id AND b.place = w.place AND b.status = 'pending') END AS open,
                 (SELECT quantity FROM fan_limits l WHERE l.drop_id = w.drop_id AND l.user_id = w.user_id) AS quantity,
                 CASE WHEN position = 1 THEN
-                    ARRAY(SELECT ticket_id FROM claims c WHERE c.ticket_id = ANY($6) AND c.is_live) END AS claimed
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-                  WITH ORDINALITY AS w (user_id, key, drop_id, place, now, position)
-              LEFT JOIN LATERAL (SELECT user_id, ended_at FROM redemptions r
-                                 WHERE r.drop_id = w.drop_id AND r.place = w.place LIMIT 1) r ON true
+                    ARRAY(SELECT ticket_id FROM claims c WHERE c.ticket_id = ANY($7) AND c.is_live) END AS claimed
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bool[])
+                  WITH ORDINALITY AS w (user_id, key, drop_id, place, now, was_redeemed, position)
               LEFT JOIN LATERAL (
                   SELECT o.place,
                          (o.expires_at <= w.now
@@ -145,12 +173,16 @@ pub(super) async fn facts(db: impl PgExecutor<'_>, wishes: &[Wish], locked: &mut
     .bind(drop_ids(wishes))
     .bind(places(wishes))
     .bind(wishes.iter().map(|wish| wish.draft.now.to_sqlx()).collect::<Vec<_>>())
-    .bind(locked.keys().copied().collect::<Vec<_>>())
+    .bind(locked.places.iter().map(Option::is_some).collect::<Vec<_>>())
+    .bind(locked.seats.keys().copied().collect::<Vec<_>>())
     .fetch_all(db)
     .await?;
+    for (facts, redeemed) in facts.iter_mut().zip(&locked.places) {
+        facts.redeemed = *redeemed;
+    }
     let claimed = facts.first_mut().and_then(|first| first.claimed.take());
     for ticket_id in claimed.into_iter().flatten() {
-        if let Some(seat) = locked.get_mut(&ticket_id) {
+        if let Some(seat) = locked.seats.get_mut(&ticket_id) {
             seat.free = false;
         }
     }
@@ -165,7 +197,7 @@ pub(super) async fn others(db: impl PgExecutor<'_>, wishes: &[Wish], locked: &Se
         return Ok(Seats::new());
     }
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT ticket_id, ordinal, price, returned_at,
+        "SELECT ticket_id, event_id, ordinal, price, returned_at,
                 status = 'available'
                 AND (SELECT true FROM claims c WHERE c.ticket_id = t.ticket_id AND c.is_live) IS NULL AS free
          FROM tickets t WHERE ticket_id = ANY($1)",

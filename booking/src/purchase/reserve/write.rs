@@ -6,12 +6,15 @@ use uuid::Uuid;
 
 use super::decide::Win;
 use super::{Draft, Wish};
+use crate::error::Error;
 use crate::purchase::counter::Failure;
 use crate::purchase::fees::Fee;
 
 /// Rows that were written of each kind.
 #[derive(Debug, PartialEq, Eq, FromRow)]
 struct Written {
+    /// Accounts that exist.
+    accounts: i64,
     redeemed: i64,
     booked: i64,
     claimed: i64,
@@ -21,7 +24,7 @@ struct Written {
 }
 
 /// # Errors
-/// `Torn` when a booking would have got less than was decided.
+/// `Torn` when a booking would have got less than was decided, `SessionInvalid` when an account is not there any more.
 pub(super) async fn write(tx: &mut PgTransaction<'_>, wishes: &[Wish], wins: &[&Win]) -> Result<(), Failure> {
     let mut winners: Vec<(&Draft, &Win)> =
         wins.iter().filter_map(|win| Some((wishes.get(win.index)?.draft.as_ref(), *win))).collect();
@@ -31,6 +34,7 @@ pub(super) async fn write(tx: &mut PgTransaction<'_>, wishes: &[Wish], wins: &[&
     let bookings = i64::try_from(winners.len()).map_err(anyhow::Error::from)?;
     let tickets = winners.iter().map(|(_, win)| win.tickets.len()).sum::<usize>();
     let whole = Written {
+        accounts: bookings,
         redeemed: bookings,
         booked: bookings,
         claimed: i64::try_from(tickets).map_err(anyhow::Error::from)?,
@@ -38,15 +42,17 @@ pub(super) async fn write(tx: &mut PgTransaction<'_>, wishes: &[Wish], wins: &[&
         attempted: bookings,
         keyed: bookings,
     };
-    let written = insert(tx, &winners).await?;
-    if written == whole { Ok(()) } else { Err(Failure::Torn) }
+    match insert(tx, &winners).await? {
+        written if written == whole => Ok(()),
+        written if written.accounts < bookings => Err(Error::SessionInvalid.into()),
+        _ => Err(Failure::Torn),
+    }
 }
 
 async fn insert(tx: &mut PgTransaction<'_>, winners: &[(&Draft, &Win)]) -> sqlx::Result<Written> {
     // what the look found missing is inserted, and whoever was faster makes that an error: ON CONFLICT would look it up
     // once more. What it found is updated if it is still the account's: ON CONFLICT always finds it by its index, while
-    // a join does so only where the planner thinks the table is large. An account or an event that does not exist is
-    // NULL, which its column refuses.
+    // a join does so only where the planner thinks the table is large. The event is there: a ticket of it is locked.
     let query = sqlx::query_as(
         "WITH won AS MATERIALIZED (
              SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[], $7::text[],
@@ -65,10 +71,8 @@ async fn insert(tx: &mut PgTransaction<'_>, winners: &[(&Draft, &Win)]) -> sqlx:
          booked AS (
              INSERT INTO bookings (booking_id, user_id, event_id, drop_id, place, total_amount, currency, quantity,
                                    booking_date, expires_at)
-             SELECT booking_id, (SELECT user_id FROM users u WHERE u.user_id = w.user_id),
-                    (SELECT event_id FROM events e WHERE e.event_id = w.event_id), drop_id, place, total, currency,
-                    quantity, now, hold_ends
-             FROM won w RETURNING 1),
+             SELECT booking_id, user_id, event_id, drop_id, place, total, currency, quantity, now, hold_ends
+             FROM won RETURNING 1),
          claimed AS (
              INSERT INTO claims (booking_id, ticket_id, created_at)
              SELECT * FROM unnest($19::uuid[], $20::bigint[], $21::timestamptz[]) RETURNING 1),
@@ -89,7 +93,8 @@ async fn insert(tx: &mut PgTransaction<'_>, winners: &[(&Draft, &Win)]) -> sqlx:
          keyed AS (
              INSERT INTO idempotency (user_id, key, fingerprint, booking_id, locked_at, created_at)
              SELECT user_id, key, fingerprint, booking_id, now, now FROM won RETURNING 1)
-         SELECT (SELECT count(*) FROM redeemed) + (SELECT count(*) FROM redeemed_again) AS redeemed,
+         SELECT (SELECT count(*) FROM users WHERE user_id = ANY($4)) AS accounts,
+                (SELECT count(*) FROM redeemed) + (SELECT count(*) FROM redeemed_again) AS redeemed,
                 (SELECT count(*) FROM booked) AS booked,
                 (SELECT count(*) FROM claimed) AS claimed,
                 (SELECT count(*) FROM limited) + (SELECT count(*) FROM limited_again) AS limited,

@@ -6,6 +6,16 @@
 -- one beyond an edge so that the seat between would be left alone; the bitmap as in peek.lua if there is a t, else ''}
 if redis.call('EXISTS', KEYS[1]) == 0 then return {'missing'} end
 
+-- Held or sold, and not by this owner.
+local function is_anothers(ordinal, owner)
+  return redis.call('GETBIT', KEYS[2], ordinal) == 1 and marked(ordinal) ~= owner
+end
+
+-- An own seat keeps its deadline: a repeated request must not shorten what the booking has.
+local function hold(ordinal, owner, lease_ms)
+  if redis.call('GETBIT', KEYS[2], ordinal) == 0 then take(ordinal, owner, now_ms + lease_ms) end
+end
+
 local function is_free(ordinal)
   return ordinal ~= '-1' and redis.call('GETBIT', KEYS[2], ordinal) == 0
 end

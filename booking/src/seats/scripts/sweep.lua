@@ -29,16 +29,6 @@ local function marked(ordinal)
   return owner, tonumber(at)
 end
 
--- Held or sold, and not by this owner.
-local function is_anothers(ordinal, owner)
-  return redis.call('GETBIT', KEYS[2], ordinal) == 1 and marked(ordinal) ~= owner
-end
-
--- An own seat keeps its deadline: a repeated request must not shorten what the booking has.
-local function hold(ordinal, owner, lease_ms)
-  if redis.call('GETBIT', KEYS[2], ordinal) == 0 then take(ordinal, owner, now_ms + lease_ms) end
-end
-
 -- at most 256 a call: what is left is swept by the next one
 for _, ordinal in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now_ms, 'LIMIT', 0, 256)) do
   free(ordinal)

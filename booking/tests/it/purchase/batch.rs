@@ -59,7 +59,7 @@ impl Crowd {
         fan
     }
 
-    /// Somebody without an account, which no foreign key lets through.
+    /// Somebody without an account.
     fn stranger(&self) -> Draft {
         let now = self.fixture.clock.now();
         Draft {

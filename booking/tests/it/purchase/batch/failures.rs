@@ -9,14 +9,26 @@ async fn one_that_the_database_refuses_does_not_cost_the_others_anything() {
     for (at, fan) in crowd.fans(12).await.into_iter().enumerate() {
         wishes.push((fan, crowd.these(&[at])));
     }
-    // no such account: its column refuses the whole statement
+    // an account that was deleted since it signed in, and a text that Postgres does not take
     wishes.insert(5, (Arc::new(crowd.stranger()), crowd.these(&[20])));
+    let refused = Draft { jti: "\0".to_owned(), ..crowd.fan().await };
+    wishes.push((Arc::new(refused), crowd.these(&[21])));
     let mut told = crowd.together(wishes).await;
-    let refused = told.remove(5);
+    let (refused, stranger) = (told.pop().unwrap(), told.remove(5));
     assert!(matches!(refused, Err(Error::Internal(_))), "{refused:?}");
+    assert!(matches!(stranger, Err(Error::SessionInvalid)), "{stranger:?}");
     assert!(told.iter().all(reserved), "{told:?}");
     assert_eq!(live_claims(&crowd.fixture).await, 13);
     assert!(crowd.transactions().await > 1, "decided in parts");
+}
+
+#[tokio::test]
+async fn a_ticket_of_another_event_is_nobodys() {
+    let crowd = Crowd::of(1, 8).await;
+    let strayed = Draft { event_id: Uuid::now_v7(), ..crowd.fan().await };
+    let told = crowd.together(vec![(Arc::new(strayed), crowd.these(&[0]))]).await.pop().unwrap();
+    assert!(taken(&told, &[0]), "{told:?}");
+    assert_eq!(live_claims(&crowd.fixture).await, 1, "of whoever held up the lane");
 }
 
 #[tokio::test]
