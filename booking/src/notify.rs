@@ -16,6 +16,7 @@ use shared::keyring::Keyring;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::purchase::bookings::{self, Status};
 use crate::settings::Settings;
 
 /// How long the mail server may take for one message.
@@ -72,9 +73,13 @@ impl Notifier {
         Ok(())
     }
 
-    /// The money came too late and went back.
+    /// The money came too late and went back. Nothing to say to who has the tickets by another payment.
     pub(crate) async fn send_late(&self, app: &App, booking_id: Uuid) -> anyhow::Result<()> {
         let Some(mailer) = self.mailer() else { return Ok(()) };
+        let booking = bookings::find(&app.pool, booking_id).await?;
+        if booking.is_some_and(|booking| booking.status == Status::Completed) {
+            return Ok(());
+        }
         let letter = mail::Letter::load(app, booking_id).await?;
         mailer.send(letter.late(&self.from)?).await?;
         Ok(())

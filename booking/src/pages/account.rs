@@ -204,7 +204,8 @@ fn badge(status: Status, reason: Option<&str>, waits: bool) -> Badge {
         (Status::Pending, _) if waits => ("warn", "Waits for your payment"),
         (Status::Pending, _) => ("info", "Being settled"),
         (Status::Cancelled, Some("given-up")) => ("neutral", "You gave it up"),
-        (Status::Cancelled, Some("payment-lost")) => ("neutral", "Paid too late, not charged"),
+        (Status::Cancelled, Some("payment-lost")) => ("neutral", "Paid too late, money back"),
+        (Status::Cancelled, Some("refunded")) => ("neutral", "Refunded"),
         (Status::Cancelled, Some("capture-refused")) => ("bad", "The payment was refused"),
         (Status::Cancelled, _) => ("neutral", "Time ran out"),
     };
@@ -227,7 +228,8 @@ mod tests {
     fn every_outcome_has_its_word() {
         use crate::purchase::release::Reason;
         let said = |reason: Reason| badge(Status::Cancelled, Some(reason.as_str()), false).words;
-        let all = [Reason::Expired, Reason::GivenUp, Reason::PaymentLost, Reason::CaptureRefused].map(said);
+        let all =
+            [Reason::Expired, Reason::GivenUp, Reason::PaymentLost, Reason::CaptureRefused, Reason::Refunded].map(said);
         let apart: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(apart.len(), all.len(), "{all:?}");
     }

@@ -85,8 +85,8 @@ impl Over {
         } else if known(Reason::PaymentLost) {
             (
                 "The seats were gone before the payment arrived",
-                "Your bank answered after the time was up, and the seats had been given on. Nothing was charged; if \
-                 your bank shows the amount as reserved, that goes away by itself within days.",
+                "Your bank answered after the time was up, and the seats had been given on. You pay nothing: what your \
+                 bank shows as reserved goes away by itself within days, and what it took is given back.",
                 Next::Seats,
             )
         } else if known(Reason::CaptureRefused) {
@@ -104,7 +104,12 @@ impl Over {
                 Next::Account,
             )
         } else {
-            ("The time to pay ran out", "The seats were given back. Nothing was charged.", Next::Seats)
+            (
+                "The time to pay ran out",
+                "The seats were given back, and you pay nothing. Should a payment still arrive, you get these seats if \
+                 they are free, or your money back.",
+                Next::Seats,
+            )
         };
         Self { title, text, next }
     }

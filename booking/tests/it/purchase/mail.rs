@@ -56,6 +56,15 @@ async fn who_paid_too_late_is_told_that_the_money_went_back() {
     let mail = mails[0].replace("=\n", "");
     assert!(mail.contains("Subject: Your payment came too late: An Evening"), "{mail}");
     assert!(mail.contains("We have given it back: 1000 USD"), "{mail}");
+
+    // another payment has got the tickets meanwhile
+    sqlx::query("UPDATE bookings SET status = 'completed', phase = 'closed', completed_at = now()")
+        .execute(&fixture.world.pool)
+        .await
+        .unwrap();
+    outbox::enqueue(&fixture.world.pool, &job, fixture.clock.now()).await.unwrap();
+    drain_outbox(&fixture).await;
+    assert_eq!(inbox.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
