@@ -1,8 +1,8 @@
 //! The decision, for as many bookings as wait: held → sold and available → purchased for every ticket of a booking,
 //! or nothing of it.
 //!
-//! Set by set, as in [`super::reserve`]: lock the bookings, then their places, read what is held, and complete the
-//! bookings that have all of theirs.
+//! Set by set, as in [`super::reserve`]: lock the bookings, then their places and tickets, read what is held, and
+//! complete the bookings that have all of theirs.
 
 mod look;
 mod write;
@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::bookings::Status;
+use super::bookings::{Booking, Status};
 use super::counter::{Batch, Step};
 
-use look::{Held, Locked, Ticket};
+use look::Held;
 
 /// A booking to be sold to the fan whose intent is authorised.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ pub enum Sold {
 /// A booking that is sold, with all its tickets.
 struct Sale<'a> {
     decision: &'a Decision,
-    locked: &'a Locked,
-    tickets: Vec<Ticket>,
+    booking: &'a Booking,
+    tickets: Vec<i64>,
 }
 
 /// Decides about all of them. No two may be of the same booking.
@@ -51,26 +51,24 @@ struct Sale<'a> {
 pub(crate) async fn sell(pool: &PgPool, decisions: &[Decision]) -> Batch<Sold> {
     let mut tx = pool.begin().await?;
     let bookings = look::lock_bookings(&mut *tx, decisions).await?;
-    let pending: Vec<(&Decision, &Locked)> = decisions
+    let pending: Vec<(&Decision, &Booking)> = decisions
         .iter()
         .filter_map(|decision| Some((decision, bookings.get(&decision.booking_id)?)))
         // given up while the provider was asked: nothing is bought with it any more
-        .filter(|(_, Locked { booking, .. })| booking.status == Status::Pending && !booking.is_given_up())
+        .filter(|(_, booking)| booking.status == Status::Pending && !booking.is_given_up())
         .collect();
     let mut held = if pending.is_empty() { HashMap::new() } else { look::lock_held(&mut *tx, &pending).await? };
     let mut outcomes: HashMap<Uuid, Sold> = HashMap::new();
     let mut sales = Vec::with_capacity(pending.len());
-    for (decision, locked) in pending {
-        let Held { tickets, given_up } = held.remove(&decision.booking_id).unwrap_or_default();
+    for (decision, booking) in pending {
+        let Held { tickets, given_up } = held.remove(&booking.booking_id).unwrap_or_default();
         if given_up {
             continue;
         }
-        // money is taken for all of them, so all of them must change hands
-        let many = tickets.len() as u64;
-        if locked.booking.is_whole(many, many) {
-            sales.push(Sale { decision, locked, tickets });
+        if is_whole(booking, &tickets) {
+            sales.push(Sale { decision, booking, tickets });
         } else {
-            outcomes.insert(decision.booking_id, Sold::Lost);
+            outcomes.insert(booking.booking_id, Sold::Lost);
         }
     }
     if sales.is_empty() {
@@ -85,4 +83,9 @@ pub(crate) async fn sell(pool: &PgPool, decisions: &[Decision]) -> Batch<Sold> {
     }
     let outcome = |decision: &Decision| outcomes.remove(&decision.booking_id).unwrap_or(Sold::Before);
     Ok(decisions.iter().map(outcome).map(|sold| Step::Told(Ok(sold))).collect())
+}
+
+/// Money is taken for all tickets of the booking, so all of them must change hands.
+fn is_whole(booking: &Booking, tickets: &[i64]) -> bool {
+    booking.is_whole(tickets.len() as u64, tickets.len() as u64)
 }

@@ -6,8 +6,6 @@ use sqlx::{FromRow, PgTransaction};
 use uuid::Uuid;
 
 use super::Sale;
-use super::look::Ticket;
-use crate::purchase::bookings::Booking;
 use crate::purchase::counter::Failure;
 use crate::purchase::outbox::{self, Job};
 
@@ -48,38 +46,35 @@ pub(super) async fn write(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>]) -> Res
 
 async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>], now: Timestamp) -> Result<Written, Failure> {
     let mut jobs = Vec::with_capacity(2 * sales.len());
-    for Sale { decision, locked, .. } in sales {
-        let Booking { drop_id, place, .. } = &locked.booking;
+    for Sale { decision, booking, .. } in sales {
         let capture = Job::Capture { booking_id: decision.booking_id, intent_id: decision.intent_id.clone() };
-        let end_place = Job::EndPlace { drop_id: drop_id.clone(), place: place.clone() };
+        let end_place = Job::EndPlace { drop_id: booking.drop_id.clone(), place: booking.place.clone() };
         for job in [capture, end_place] {
             jobs.push(outbox::columns(&job)?);
         }
     }
-    let mut tickets: Vec<(&Sale<'_>, &Ticket)> =
-        sales.iter().flat_map(|sale| sale.tickets.iter().map(move |ticket| (sale, ticket))).collect();
-    tickets.sort_unstable_by_key(|(_, ticket)| ticket.ticket_id);
-    let booking = |of: fn(&Booking) -> &str| sales.iter().map(|sale| of(&sale.locked.booking)).collect::<Vec<_>>();
+    let tickets = || sales.iter().flat_map(|sale| sale.tickets.iter().map(move |ticket| (sale, *ticket)));
     let written = sqlx::query_as(
-        // rows are found where the look has seen them, or by the ANY of a leading key, or by ON CONFLICT: a join finds
-        // them by the right index only where the planner thinks the table is large. The places are there, and locked
-        "WITH won AS MATERIALIZED (
-             SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[]::tid[])
-                 AS w (booking_id, intent_id, drop_id, place, user_id, spot)),
+        // rows are found by the ANY of a leading key or by ON CONFLICT: a join, or an ANY that another index could serve,
+        // finds them by the right index only where the planner thinks the table is large. The places are there, and locked
+        "WITH tickets_won AS MATERIALIZED (
+             SELECT * FROM unnest($6::bigint[], $7::uuid[], $8::uuid[]) AS w (ticket_id, booking_id, user_id)),
          ended AS (
              INSERT INTO redemptions AS r (drop_id, place, user_id, jti, redeemed_at, expires_at, ended_at)
-             SELECT drop_id, place, user_id, '', $7, $7, $7 FROM won
-             ON CONFLICT (drop_id, place) DO UPDATE SET ended_at = $7 WHERE r.ended_at IS NULL),
+             SELECT drop_id, place, user_id, '', $5, $5, $5
+             FROM unnest($3::text[], $4::text[], $11::uuid[]) AS w (drop_id, place, user_id)
+             ON CONFLICT (drop_id, place) DO UPDATE SET ended_at = $5 WHERE r.ended_at IS NULL),
          sold AS (
-             UPDATE claims SET state = 'sold' WHERE ctid = ANY($8::text[]::tid[]) AND state = 'held' RETURNING 1),
+             UPDATE claims SET state = 'sold'
+             WHERE booking_id = ANY($1) AND ticket_id = ANY($6) AND state = 'held' RETURNING 1),
          purchased AS (
              UPDATE tickets t SET status = 'purchased', user_id = w.user_id, booking_id = w.booking_id,
-                                  purchase_date = $7
-             FROM unnest($9::text[]::tid[], $10::uuid[], $11::uuid[]) AS w (spot, booking_id, user_id)
-             WHERE t.ctid = w.spot AND t.status = 'available' RETURNING 1),
+                                  purchase_date = $5
+             FROM tickets_won w WHERE t.ticket_id = w.ticket_id AND t.status = 'available' RETURNING 1),
          completed AS (
-             UPDATE bookings b SET status = 'completed', phase = 'closed', completed_at = $7, intent_id = w.intent_id
-             FROM won w WHERE b.ctid = w.spot AND b.status = 'pending' RETURNING 1),
+             UPDATE bookings SET status = 'completed', phase = 'closed', completed_at = $5,
+                                 intent_id = ($2::text[])[array_position($1::uuid[], booking_id)]
+             WHERE booking_id = ANY($1) AND status = 'pending' RETURNING 1),
          attempted AS (
              UPDATE payment_attempts
              SET status = CASE WHEN intent_id = ($2::text[])[array_position($1::uuid[], booking_id)]
@@ -89,7 +84,7 @@ async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>], now: Timestamp) 
              RETURNING intent_id, status),
          queued AS (
              INSERT INTO outbox (kind, body, run_at, created_at)
-             SELECT kind, body, $7, $7 FROM unnest($12::text[], $13::jsonb[]) AS w (kind, body)
+             SELECT kind, body, $5, $5 FROM unnest($9::text[], $10::jsonb[]) AS w (kind, body)
              RETURNING outbox_id, kind, body)
          SELECT (SELECT count(*) FROM sold) AS sold, (SELECT count(*) FROM purchased) AS purchased,
                 (SELECT count(*) FROM completed) AS completed,
@@ -99,17 +94,15 @@ async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>], now: Timestamp) 
     )
     .bind(sales.iter().map(|sale| sale.decision.booking_id).collect::<Vec<_>>())
     .bind(sales.iter().map(|sale| sale.decision.intent_id.as_str()).collect::<Vec<_>>())
-    .bind(booking(|booking| &booking.drop_id))
-    .bind(booking(|booking| &booking.place))
-    .bind(sales.iter().map(|sale| sale.locked.booking.user_id).collect::<Vec<_>>())
-    .bind(sales.iter().map(|sale| sale.locked.spot.as_str()).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| sale.booking.drop_id.as_str()).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| sale.booking.place.as_str()).collect::<Vec<_>>())
     .bind(now.to_sqlx())
-    .bind(tickets.iter().map(|(_, ticket)| ticket.claim.as_str()).collect::<Vec<_>>())
-    .bind(tickets.iter().map(|(_, ticket)| ticket.spot.as_str()).collect::<Vec<_>>())
-    .bind(tickets.iter().map(|(sale, _)| sale.decision.booking_id).collect::<Vec<_>>())
-    .bind(tickets.iter().map(|(sale, _)| sale.locked.booking.user_id).collect::<Vec<_>>())
+    .bind(tickets().map(|(_, ticket)| ticket).collect::<Vec<_>>())
+    .bind(tickets().map(|(sale, _)| sale.decision.booking_id).collect::<Vec<_>>())
+    .bind(tickets().map(|(sale, _)| sale.booking.user_id).collect::<Vec<_>>())
     .bind(jobs.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>())
     .bind(jobs.iter().map(|(_, body)| body).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| sale.booking.user_id).collect::<Vec<_>>())
     .fetch_one(&mut **tx)
     .await?;
     Ok(written)
