@@ -55,8 +55,9 @@ async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>], now: Timestamp) 
     }
     let tickets = || sales.iter().flat_map(|sale| sale.tickets.iter().map(move |ticket| (sale, *ticket)));
     let written = sqlx::query_as(
-        // rows are found by the ANY of a leading key or by ON CONFLICT: a join, or an ANY that another index could serve,
-        // finds them by the right index only where the planner thinks the table is large. The places are there, and locked
+        // rows are found by the ANY of a leading key or by ON CONFLICT: a join, or a condition that another index could
+        // serve (status = 'pending', which says the same as the phase), finds them by the right index only where the
+        // planner thinks the table is large. The places are there, and locked
         "WITH tickets_won AS MATERIALIZED (
              SELECT * FROM unnest($6::bigint[], $7::uuid[], $8::uuid[]) AS w (ticket_id, booking_id, user_id)),
          ended AS (
@@ -74,7 +75,7 @@ async fn update(tx: &mut PgTransaction<'_>, sales: &[Sale<'_>], now: Timestamp) 
          completed AS (
              UPDATE bookings SET status = 'completed', phase = 'closed', completed_at = $5,
                                  intent_id = ($2::text[])[array_position($1::uuid[], booking_id)]
-             WHERE booking_id = ANY($1) AND status = 'pending' RETURNING 1),
+             WHERE booking_id = ANY($1) AND phase <> 'closed' RETURNING 1),
          attempted AS (
              UPDATE payment_attempts
              SET status = CASE WHEN intent_id = ($2::text[])[array_position($1::uuid[], booking_id)]
