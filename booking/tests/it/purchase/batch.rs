@@ -2,6 +2,7 @@
 
 mod decisions;
 mod failures;
+mod plans;
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use booking::Error;
 use booking::purchase::counter::Counter;
 use booking::purchase::reserve::{Draft, Outcome, Wanted};
 use booking::purchase::sale;
+use booking::purchase::sell::Sold;
 use futures_util::future::join_all;
 use sqlx::{PgPool, PgTransaction};
 

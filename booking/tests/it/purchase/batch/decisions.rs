@@ -1,7 +1,5 @@
 //! Many decisions in one transaction.
 
-use booking::purchase::sell::Sold;
-
 use super::*;
 
 type Decided = Result<Sold, Error>;
