@@ -115,8 +115,8 @@ impl Letter {
 
     pub(super) fn late(&self, from: &Mailbox) -> anyhow::Result<Message> {
         let text = format!(
-            "Your payment for {} ({}) came when the time to pay was over, and the seats could not be had any more: \
-             there are no tickets.\nWe have given it back: {} {} (minor units). An amount that your bank has only \
+            "When your payment for {} ({}) arrived, the seats could not be had any more: the time to pay was over, or one \
+             of them had been withdrawn. There are no tickets.\nWe have given it back: {} {} (minor units). An amount that your bank has only \
              reserved is free again within days; one that it has charged comes back within some days, too.\n\n\
              Booking: {}\n",
             self.about.event,
@@ -126,7 +126,7 @@ impl Letter {
             self.about.booking_id,
         );
         Ok(self
-            .envelope(from, "late", &format!("Your payment came too late: {}", self.about.event))
+            .envelope(from, "late", &format!("No tickets, and your money back: {}", self.about.event))
             .singlepart(SinglePart::plain(text))?)
     }
 

@@ -204,7 +204,7 @@ fn badge(status: Status, reason: Option<&str>, waits: bool) -> Badge {
         (Status::Pending, _) if waits => ("warn", "Waits for your payment"),
         (Status::Pending, _) => ("info", "Being settled"),
         (Status::Cancelled, Some("given-up")) => ("neutral", "You gave it up"),
-        (Status::Cancelled, Some("payment-lost")) => ("neutral", "Paid too late, money back"),
+        (Status::Cancelled, Some("payment-lost")) => ("neutral", "A seat was withdrawn, money back"),
         (Status::Cancelled, Some("refunded")) => ("neutral", "Refunded"),
         (Status::Cancelled, Some("capture-refused")) => ("bad", "The payment was refused"),
         (Status::Cancelled, _) => ("neutral", "Time ran out"),

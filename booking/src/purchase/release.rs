@@ -23,7 +23,7 @@ const LINE_BUDGET: Duration = Duration::from_millis(250);
 pub enum Reason {
     Expired,
     GivenUp,
-    /// The payment was authorised when the tickets were gone.
+    /// The payment was authorised in time, and a ticket had been withdrawn.
     PaymentLost,
     /// The provider refused to take the authorised money.
     CaptureRefused,

@@ -84,9 +84,9 @@ impl Over {
             ("You gave these seats back", "Nothing was charged. They can be had by others now.", Next::Seats)
         } else if known(Reason::PaymentLost) {
             (
-                "The seats were gone before the payment arrived",
-                "Your bank answered after the time was up, and the seats had been given on. You pay nothing: what your \
-                 bank shows as reserved goes away by itself within days, and what it took is given back.",
+                "A seat of this booking was withdrawn",
+                "That was before your payment arrived, so there are no tickets, and you pay nothing: what your bank shows \
+                 as reserved goes away by itself within days, and what it took is given back.",
                 Next::Seats,
             )
         } else if known(Reason::CaptureRefused) {
@@ -106,8 +106,8 @@ impl Over {
         } else {
             (
                 "The time to pay ran out",
-                "The seats were given back, and you pay nothing. Should a payment still arrive, you get these seats if \
-                 they are free, or your money back.",
+                "The seats were given back, and nothing was charged so far. If your bank confirms the payment after all, \
+                 you get the same seats if they are still free, and otherwise your money back.",
                 Next::Seats,
             )
         };

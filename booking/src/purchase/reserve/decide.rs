@@ -84,7 +84,7 @@ impl Deciding<'_> {
         self.may_buy(&facts)?;
         let block = match wanted {
             Wanted::Exactly(block) if self.has(block) => block,
-            Wanted::Exactly(block) => return Ok(self.refuse(block)),
+            Wanted::Exactly(block) => return Ok(self.refuse(block, &facts)),
             Wanted::FirstOf(blocks) => match blocks.iter().find(|block| self.has(block)) {
                 Some(block) => block,
                 None => return Ok(Decided::Told(Ok(Outcome::Taken(Vec::new())))),
@@ -137,8 +137,12 @@ impl Deciding<'_> {
         })
     }
 
-    fn refuse(&self, block: &[i64]) -> Decided {
+    fn refuse(&self, block: &[i64], facts: &Facts) -> Decided {
         let seats = block.iter().filter_map(|ticket| Some((*ticket, self.seats.get(ticket)?)));
+        // whoever was waited for may have been the same fan, and have redeemed the place: the next look tells
+        if facts.redeemed.is_none() && seats.clone().any(|(_, seat)| seat.locked && !seat.free) {
+            return Decided::Again;
+        }
         if seats.clone().any(|(_, seat)| self.is_too_dear(seat)) {
             // nobody has them: there is nothing to write down as taken
             return Decided::Told(Ok(Outcome::Taken(Vec::new())));

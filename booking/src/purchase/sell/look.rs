@@ -48,16 +48,17 @@ pub(super) async fn lock_held(
     });
     // no ticket before every place
     let rows: Vec<(Uuid, i64, bool, bool)> = sqlx::query_as(lock_places!(
-        "SELECT c.booking_id, t.ticket_id, t.status = 'available',
-                COALESCE((SELECT a.undone_at IS NOT NULL OR a.refunding_at IS NOT NULL
-                                 OR COALESCE(a.voiding_at > w.voiding, false)
-                          FROM payment_attempts a WHERE a.intent_id = w.intent_id), false)
-         FROM unnest($3::uuid[], $4::text[], $5::timestamptz[]) AS w (booking_id, intent_id, voiding)
-              CROSS JOIN LATERAL (SELECT booking_id, ticket_id FROM claims c
-                                  WHERE c.booking_id = w.booking_id AND c.state = 'held' OFFSET 0) c
-              JOIN tickets t ON t.ticket_id = c.ticket_id
-         WHERE (SELECT count(*) FROM places) >= 0
-         ORDER BY t.ticket_id FOR UPDATE OF t",
+        "SELECT h.booking_id, h.ticket_id, t.status = 'available', h.given_up
+         FROM (SELECT c.booking_id, c.ticket_id,
+                      COALESCE((SELECT a.undone_at IS NOT NULL OR a.refunding_at IS NOT NULL
+                                       OR COALESCE(a.voiding_at > w.voiding, false)
+                                FROM payment_attempts a WHERE a.intent_id = w.intent_id), false) AS given_up
+               FROM unnest($3::uuid[], $4::text[], $5::timestamptz[]) AS w (booking_id, intent_id, voiding)
+                    CROSS JOIN LATERAL (SELECT booking_id, ticket_id FROM claims c
+                                        WHERE c.booking_id = w.booking_id AND c.state = 'held' OFFSET 0) c
+               WHERE (SELECT count(*) FROM places) >= 0
+               ORDER BY c.ticket_id) h
+              CROSS JOIN LATERAL (SELECT status FROM tickets t WHERE t.ticket_id = h.ticket_id LIMIT 1 FOR UPDATE) t",
     ))
     .bind(pending.iter().map(|(_, booking)| booking.drop_id.as_str()).collect::<Vec<_>>())
     .bind(pending.iter().map(|(_, booking)| booking.place.as_str()).collect::<Vec<_>>())

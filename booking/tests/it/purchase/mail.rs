@@ -54,7 +54,7 @@ async fn who_paid_too_late_is_told_that_the_money_went_back() {
     let mails = inbox.lock().unwrap().clone();
     assert_eq!(mails.len(), 1);
     let mail = mails[0].replace("=\n", "");
-    assert!(mail.contains("Subject: Your payment came too late: An Evening"), "{mail}");
+    assert!(mail.contains("Subject: No tickets, and your money back: An Evening"), "{mail}");
     assert!(mail.contains("We have given it back: 1000 USD"), "{mail}");
 
     // another payment has got the tickets meanwhile
