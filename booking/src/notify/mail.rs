@@ -116,9 +116,9 @@ impl Letter {
     pub(super) fn late(&self, from: &Mailbox) -> anyhow::Result<Message> {
         let text = format!(
             "When your payment for {} ({}) arrived, the seats could not be had any more: the time to pay was over, or one \
-             of them had been withdrawn. There are no tickets.\nWe have given it back: {} {} (minor units). An amount that your bank has only \
-             reserved is free again within days; one that it has charged comes back within some days, too.\n\n\
-             Booking: {}\n",
+             of them had been withdrawn. There are no tickets.\nWe have given it back: {} {} (minor units). An amount \
+             that your bank has only reserved is free again within days; one that it has charged comes back within some \
+             days, too.\n\nBooking: {}\n",
             self.about.event,
             self.when(),
             self.about.total_amount,
