@@ -320,6 +320,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn holds_and_releases_of_one_call_see_each_other() {
+        let world = shared::testing::world().await;
+        let (holds, event_id, now) = (Holds::new(Duration::from_secs(5)), Uuid::now_v7(), [Timestamp::UNIX_EPOCH; 2]);
+        holds.rebuild(&world.redis, event_id, &[], &[]).await;
+        let [one, two] = [1, 2].map(Uuid::from_u128);
+        // they are polled in this order before the call goes out
+        let hold = |owner, seats| holds.hold(&world.redis, event_id, owner, seats, now);
+        let (first, again, other, (), then, both) = futures_util::join!(
+            hold(one, &[1]),
+            hold(one, &[1]),
+            hold(two, &[1]),
+            holds.release(&world.redis, event_id, one, &[1], None),
+            hold(two, &[1]),
+            hold(one, &[0, 1]),
+        );
+        assert_eq!([first, again], [Hint::Held, Hint::Held], "a request that comes twice");
+        assert_eq!([other, then], [Hint::Taken(vec![1]), Hint::Held], "before it was given back, and after");
+        assert_eq!(both, Hint::Taken(vec![1]));
+    }
+
+    #[tokio::test]
     async fn nobody_frees_the_seat_of_another() {
         let world = shared::testing::world().await;
         let (holds, event_id, now) = (Holds::new(Duration::from_secs(5)), Uuid::now_v7(), [Timestamp::UNIX_EPOCH; 2]);
